@@ -1,0 +1,218 @@
+// Package db opens the one database (embedded SQLite, or PostgreSQL) and runs
+// SQL on it. One SQL text with $1..$n placeholders serves both engines; domain
+// packages never ask which one it is, except for full-text search.
+//
+// It guarantees: every write goes through Transact, one writer at a time on
+// SQLite (BEGIN IMMEDIATE), a fixed time per transaction, and driver errors
+// turned into fault kinds by code, never by text. Rules and tables belong to
+// the domain packages.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the "sqlite" driver
+
+	"navidocs/internal/fault"
+)
+
+// Engine names the database engine.
+type Engine string
+
+// The engines.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres"
+)
+
+// minSQLite is the first release without the WAL-reset corruption bug
+// (sqlite.org, 3.7.0 to 3.51.2).
+const minSQLite = 3_051_003
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	Engine Engine
+	// Path is the file of a SQLite database, empty on PostgreSQL.
+	Path string
+
+	write *sql.DB
+	read  *sql.DB
+	jobs  *sql.DB // SQLite only: River's own connection
+	pool  *pgxpool.Pool
+	now   func() time.Time
+}
+
+// Options say what to open.
+type Options struct {
+	// URL is a postgres:// address or the path of a SQLite file, whose folder
+	// is made when missing.
+	URL string
+	// Now is the clock of transactions; nil means the machine's.
+	Now func() time.Time
+	// Readers bounds the SQLite readers; 0 means 8.
+	Readers int
+}
+
+// Open opens the database and checks that it is one that NaviDocs can trust:
+// the SQLite version, the PostgreSQL collation. It changes no schema.
+func Open(ctx context.Context, o Options) (_ *DB, err error) {
+	defer fault.Wrap(&err, "open database")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Readers == 0 {
+		o.Readers = 8
+	}
+	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+		return openPostgres(ctx, o)
+	}
+	return openSQLite(ctx, o)
+}
+
+func openSQLite(ctx context.Context, o Options) (*DB, error) {
+	path, err := filepath.Abs(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	d := &DB{Engine: SQLite, Path: path, now: o.Now}
+	if d.write, err = openPool(path, 1, ""); err != nil {
+		return nil, err
+	}
+	if err := d.checkSQLite(ctx); err != nil {
+		return nil, closing(d, err)
+	}
+	if d.read, err = openPool(path, o.Readers, "&_pragma=query_only(1)"); err != nil {
+		return nil, closing(d, err)
+	}
+	if d.jobs, err = openPool(path, 1, ""); err != nil {
+		return nil, closing(d, err)
+	}
+	return d, nil
+}
+
+// openPool opens connections to a SQLite file. FULL, because a boat loses power.
+func openPool(path string, conns int, extra string) (*sql.DB, error) {
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	dsn := "file:" + escaped + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate" + extra
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	return pool, nil
+}
+
+func (d *DB) checkSQLite(ctx context.Context) error {
+	var version, journal string
+	var synchronous int
+	if err := d.write.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return mapError(err)
+	}
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
+		return fmt.Errorf("SQLite version %q: %w", version, err)
+	}
+	if major*1_000_000+minor*1_000+patch < minSQLite {
+		return fault.New(fault.Internal, "SQLite %s is linked in, but 3.51.3 or later is needed: rebuild NaviDocs", version)
+	}
+	if err := d.write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+		return mapError(err)
+	}
+	if err := d.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+		return mapError(err)
+	}
+	if journal != "wal" || synchronous != 2 {
+		return fault.New(fault.Internal, "the database needs WAL and synchronous=FULL, but the file system gave %s and %d: put it on a local disk", journal, synchronous)
+	}
+	return nil
+}
+
+func openPostgres(ctx context.Context, o Options) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fault.Because(err, fault.Invalid, "DATABASE_URL cannot be read as a PostgreSQL address")
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	handle := stdlib.OpenDBFromPool(pool)
+	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now}
+	if err := d.checkPostgres(ctx); err != nil {
+		return nil, closing(d, err)
+	}
+	return d, nil
+}
+
+// checkPostgres refuses a collation that orders by language: it changes with
+// the system's libraries and silently breaks indexes.
+func (d *DB) checkPostgres(ctx context.Context) error {
+	var name, collation, encoding string
+	err := d.write.QueryRowContext(ctx, `SELECT datname, datcollate, pg_encoding_to_char(encoding)
+		FROM pg_database WHERE datname = current_database()`).Scan(&name, &collation, &encoding)
+	if err != nil {
+		return fault.Because(err, fault.Unavailable, "PostgreSQL cannot be reached: check DATABASE_URL and that the server runs")
+	}
+	switch strings.ToLower(collation) {
+	case "c", "posix", "c.utf-8", "c.utf8":
+	default:
+		return fault.New(fault.Invalid, "database %q has collation %s; NaviDocs needs C.UTF-8: createdb -T template0 -E UTF8 --locale=C.UTF-8 %s_c", name, collation, name)
+	}
+	if encoding != "UTF8" {
+		return fault.New(fault.Invalid, "database %q has encoding %s; NaviDocs needs UTF8: createdb -T template0 -E UTF8 --locale=C.UTF-8 %s_c", name, encoding, name)
+	}
+	return nil
+}
+
+func closing(d *DB, err error) error {
+	if cerr := d.Close(); cerr != nil {
+		return fmt.Errorf("%w (and closing: %w)", err, cerr)
+	}
+	return err
+}
+
+// Close ends all connections.
+func (d *DB) Close() error {
+	var first error
+	for _, pool := range []*sql.DB{d.read, d.jobs, d.write} {
+		if pool == nil {
+			continue
+		}
+		if err := pool.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if d.pool != nil {
+		d.pool.Close()
+	}
+	return first
+}
+
+// Now is the clock's present, UTC, in whole microseconds.
+func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
+
+// Ping reports whether the database answers.
+func (d *DB) Ping(ctx context.Context) error {
+	var one int
+	return mapError(d.read.QueryRowContext(ctx, "SELECT 1").Scan(&one))
+}
+
+// Pool is the PostgreSQL pool, nil on SQLite. Only package job uses it.
+func (d *DB) Pool() *pgxpool.Pool { return d.pool }
+
+// JobConn is the SQLite connection set aside for the job queue, nil on
+// PostgreSQL. Only package job uses it.
+func (d *DB) JobConn() *sql.DB { return d.jobs }

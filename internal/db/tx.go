@@ -1,0 +1,181 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// handle is what a *sql.DB, *sql.Tx and *sql.Conn have in common.
+type handle interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Querier reads rows: a *DB (the pool of readers) or a *Tx.
+type Querier interface {
+	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Tx is a write transaction. Its time does not move.
+type Tx struct {
+	Engine Engine
+
+	h        handle
+	sqlTx    *sql.Tx
+	pgxTx    pgx.Tx
+	now      time.Time
+	onCommit []func()
+}
+
+// Now is the transaction's time: UTC, whole microseconds, the same throughout.
+func (t *Tx) Now() time.Time { return t.now }
+
+// OnCommit runs f after the transaction has committed, never otherwise.
+// For wake-ups only: f must not fail and may be lost with the process.
+func (t *Tx) OnCommit(f func()) { t.onCommit = append(t.onCommit, f) }
+
+// SQL is the transaction on SQLite, nil on PostgreSQL. Only package job uses it.
+func (t *Tx) SQL() *sql.Tx { return t.sqlTx }
+
+// PGX is the transaction on PostgreSQL, nil on SQLite. Only package job uses it.
+func (t *Tx) PGX() pgx.Tx { return t.pgxTx }
+
+// Exec runs a statement and returns how many rows it changed.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := t.h.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, mapError(err)
+	}
+	n, err := res.RowsAffected()
+	return n, mapError(err)
+}
+
+func (t *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.h.QueryContext(ctx, query, args...)
+}
+
+func (d *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return d.read.QueryContext(ctx, query, args...)
+}
+
+// attempts is how often Transact tries when PostgreSQL asks for a retry.
+const attempts = 4
+
+// Transact runs f in a write transaction and commits when it returns nil.
+// f may run again when PostgreSQL reports a deadlock or a serialization
+// failure, so it must have no effect outside the transaction; effects that
+// follow a commit go through OnCommit. Nothing slow belongs inside.
+func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) error {
+	for i := 1; ; i++ {
+		err := d.transact(ctx, f)
+		if err == nil || i == attempts || !retryable(err) {
+			return err
+		}
+	}
+}
+
+func (d *DB) transact(ctx context.Context, f func(tx *Tx) error) error {
+	if d.Engine == Postgres {
+		return d.transactPostgres(ctx, f)
+	}
+	sqlTx, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return mapError(err)
+	}
+	defer sqlTx.Rollback() //nolint:errcheck // after a commit it has nothing to do
+	tx := &Tx{Engine: SQLite, h: sqlTx, sqlTx: sqlTx, now: d.Now()}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return mapError(err)
+	}
+	tx.committed()
+	return nil
+}
+
+// transactPostgres begins a pgx transaction on the connection that our SQL
+// uses too, so that River (which takes pgx.Tx) and we commit together.
+func (d *DB) transactPostgres(ctx context.Context, f func(tx *Tx) error) error {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
+		return mapError(err)
+	}
+	defer conn.Close() //nolint:errcheck // gives the connection back to the pool
+	var pgxTx pgx.Tx
+	err = conn.Raw(func(driverConn any) (err error) {
+		c, ok := driverConn.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("unexpected driver connection %T", driverConn)
+		}
+		pgxTx, err = c.Conn().Begin(ctx)
+		return err
+	})
+	if err != nil {
+		return mapError(err)
+	}
+	defer pgxTx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit it has nothing to do
+	tx := &Tx{Engine: Postgres, h: conn, pgxTx: pgxTx, now: d.Now()}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := pgxTx.Commit(ctx); err != nil {
+		return mapError(err)
+	}
+	tx.committed()
+	return nil
+}
+
+func (t *Tx) committed() {
+	for _, f := range t.onCommit {
+		f()
+	}
+}
+
+// Row is one result row, for the scan functions of One and Collect.
+type Row interface {
+	Scan(dest ...any) error
+}
+
+// Collect returns every row of a query, an empty slice when there is none.
+func Collect[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) (_ []T, err error) {
+	rows, err := q.query(ctx, query, args...)
+	if err != nil {
+		return nil, mapError(err)
+	}
+	defer func() { err = errors.Join(err, mapError(rows.Close())) }()
+	out := []T{}
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, mapError(err)
+		}
+		out = append(out, v)
+	}
+	return out, mapError(rows.Err())
+}
+
+// One returns the first row of a query; fault.NotFound when there is none.
+func One[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) (T, error) {
+	all, err := Collect(ctx, q, scan, query, args...)
+	if err != nil || len(all) == 0 {
+		var zero T
+		if err == nil {
+			err = mapError(sql.ErrNoRows)
+		}
+		return zero, err
+	}
+	return all[0], nil
+}
+
+// Scalar scans a row of one column.
+func Scalar[T any](r Row) (v T, err error) {
+	err = r.Scan(&v)
+	return v, err
+}
