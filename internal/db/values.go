@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -79,3 +80,6 @@ func isPlain(s string) bool {
 	}
 	return true
 }
+
+// NewID makes an identifier: UUID version 7 (RFC 9562), so that ids sort by age.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }

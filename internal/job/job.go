@@ -1,0 +1,316 @@
+// Package job is a thin face of River: background work that is enqueued in the
+// transaction of the change that causes it, and kept in the same database.
+//
+// It guarantees: a job exists if and only if its transaction committed; a job
+// that calls Complete in its own transaction runs its effect exactly once;
+// work that a killed process held is taken up again at the next start; every
+// job ends visibly (completed, cancelled or dead). What a job does belongs to
+// the domain packages.
+package job
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// Args are a job's arguments, stored as JSON. Kind is `domain.verb`.
+type Args = river.JobArgs
+
+// Job is one attempt at some work.
+type Job[T Args] struct {
+	Args T
+	// Attempt counts from 1 to MaxAttempts.
+	Attempt, MaxAttempts int
+
+	row *river.Job[T]
+}
+
+// Last reports whether no attempt follows this one.
+func (j *Job[T]) Last() bool { return j.Attempt >= j.MaxAttempts }
+
+// Complete ends the job in the caller's transaction: the effect and the end of
+// the job commit together, so that a crash between them cannot repeat it.
+func (j *Job[T]) Complete(ctx context.Context, tx *db.Tx) error {
+	var err error
+	if tx.Engine == db.SQLite {
+		_, err = river.JobCompleteTx[*riversqlite.Driver](ctx, tx.SQL(), j.row)
+	} else {
+		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx.PGX(), j.row)
+	}
+	return err
+}
+
+// Options bound one kind of work.
+type Options[T Args] struct {
+	// Queue is where it waits; "" means the default queue.
+	Queue string
+	// Timeout ends an attempt; 0 means one minute.
+	Timeout time.Duration
+	// MaxAttempts is how often it is tried; 0 means 5.
+	MaxAttempts int
+	// Dead runs when the last attempt failed, so that the domain can show it.
+	Dead func(ctx context.Context, j *Job[T], cause error) error
+}
+
+// Work is one kind of work, ready to be registered.
+type Work struct {
+	kind string
+	max  int
+	add  func(*river.Workers) error
+}
+
+// Define makes a kind of work from a function. The function must respect its
+// context and be safe to run again.
+func Define[T Args](o Options[T], f func(ctx context.Context, j *Job[T]) error) Work {
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
+	}
+	if o.MaxAttempts == 0 {
+		o.MaxAttempts = 5
+	}
+	var zero T
+	return Work{kind: zero.Kind(), max: o.MaxAttempts, add: func(ws *river.Workers) error {
+		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f})
+	}}
+}
+
+type worker[T Args] struct {
+	river.WorkerDefaults[T]
+	o Options[T]
+	f func(context.Context, *Job[T]) error
+}
+
+func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.o.Timeout }
+
+// NextRetry waits 1, 2, 4 ... seconds, at most an hour.
+func (w *worker[T]) NextRetry(j *river.Job[T]) time.Time {
+	wait := time.Duration(math.Pow(2, float64(j.Attempt-1))) * time.Second
+	return j.AttemptedAt.Add(min(wait, time.Hour))
+}
+
+func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
+	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: w.o.MaxAttempts, row: rj}
+	err := w.f(ctx, j)
+	if err == nil || w.o.Dead == nil || !j.Last() || ctx.Err() == context.Canceled { //nolint:errorlint // Err returns the bare value
+		return err
+	}
+	dead, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, w.o.Dead(dead, j, err))
+}
+
+// Config says how a Queue runs.
+type Config struct {
+	Log *slog.Logger
+	// LockPath is the file that lets one process work the jobs of a SQLite
+	// database; unused on PostgreSQL.
+	LockPath string
+	// Workers is how many jobs run at once per queue name; "" is the default queue.
+	Workers map[string]int
+	// StopAfter is how long jobs in hand may take to finish when Run is told
+	// to end; then they are cancelled and go back. 0 means 20 s.
+	StopAfter time.Duration
+}
+
+// Queue enqueues jobs and, while Run runs, works them.
+type Queue struct {
+	db        *db.DB
+	config    Config
+	work      []Work
+	schedules []schedule
+	max       map[string]int
+	lite      *river.Client[*sql.Tx]
+	pg        *river.Client[pgx.Tx]
+}
+
+type schedule struct {
+	every time.Duration
+	args  func() Args
+}
+
+// New makes a queue that can enqueue at once.
+func New(d *db.DB, c Config) (_ *Queue, err error) {
+	defer fault.Wrap(&err, "open job queue")
+	if c.StopAfter == 0 {
+		c.StopAfter = 20 * time.Second
+	}
+	q := &Queue{db: d, config: c, max: map[string]int{}}
+	if d.Engine == db.SQLite {
+		q.lite, err = river.NewClient(riversqlite.New(d.JobConn()), &river.Config{Logger: c.Log})
+	} else {
+		q.pg, err = river.NewClient(riverpgxv5.New(d.Pool()), &river.Config{Logger: c.Log})
+	}
+	return q, err
+}
+
+// Register adds kinds of work; before Run.
+func (q *Queue) Register(work ...Work) {
+	for _, w := range work {
+		q.max[w.kind] = w.max
+	}
+	q.work = append(q.work, work...)
+}
+
+// Every enqueues args again and again while a process runs the queue.
+func (q *Queue) Every(d time.Duration, args func() Args) {
+	q.schedules = append(q.schedules, schedule{d, args})
+}
+
+// Enqueue adds a job in the caller's transaction.
+func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, args Args, queue string) (err error) {
+	defer fault.Wrap(&err, "enqueue %s", args.Kind())
+	o := &river.InsertOpts{MaxAttempts: q.max[args.Kind()], Queue: queue}
+	if tx.Engine == db.SQLite {
+		_, err = q.lite.InsertTx(ctx, tx.SQL(), args, o)
+	} else {
+		_, err = q.pg.InsertTx(ctx, tx.PGX(), args, o)
+	}
+	return err
+}
+
+// Cancel makes an error final: no attempt follows.
+func Cancel(err error) error { return river.JobCancel(err) }
+
+// runner is what the two River clients have in common.
+type runner interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
+}
+
+// Run works jobs until ctx ends. On SQLite it first waits for the lock that
+// makes this process the only worker, and takes back what a killed one held.
+func (q *Queue) Run(ctx context.Context) (err error) {
+	defer fault.Wrap(&err, "run jobs")
+	if q.db.Engine == db.SQLite {
+		lock := flock.New(q.config.LockPath)
+		if ok, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil || !ok {
+			return ignoreCancel(ctx, err)
+		}
+		defer lock.Unlock() //nolint:errcheck // ends with the process at the latest
+		if err := q.sweep(ctx); err != nil {
+			return err
+		}
+	}
+	client, err := q.client()
+	if err != nil {
+		return err
+	}
+	// River gets a context that outlives ctx: it is told to stop, not cut off.
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := client.Start(base); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return q.stop(base, client)
+}
+
+func ignoreCancel(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (q *Queue) stop(ctx context.Context, client runner) error {
+	soft, cancel := context.WithTimeout(ctx, q.config.StopAfter)
+	defer cancel()
+	if err := client.Stop(soft); err == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return client.StopAndCancel(hard)
+}
+
+// sweep gives back at once what a killed process held: on SQLite no other
+// process can be working while we hold the lock.
+func (q *Queue) sweep(ctx context.Context) error {
+	for _, text := range []string{
+		"UPDATE river_job SET state = 'available' WHERE state = 'running'",
+		"DELETE FROM river_leader",
+	} {
+		if _, err := q.db.JobConn().ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+	}
+	return nil
+}
+
+func (q *Queue) client() (runner, error) {
+	c, err := q.riverConfig()
+	if err != nil {
+		return nil, err
+	}
+	if q.db.Engine == db.SQLite {
+		return river.NewClient(riversqlite.New(q.db.JobConn()), c)
+	}
+	return river.NewClient(riverpgxv5.New(q.db.Pool()), c)
+}
+
+func (q *Queue) riverConfig() (*river.Config, error) {
+	workers := river.NewWorkers()
+	for _, w := range q.work {
+		if err := w.add(workers); err != nil {
+			return nil, err
+		}
+	}
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}}
+	for name, n := range q.config.Workers {
+		if name == "" {
+			name = river.QueueDefault
+		}
+		queues[name] = river.QueueConfig{MaxWorkers: n}
+	}
+	var periodic []*river.PeriodicJob
+	for _, s := range q.schedules {
+		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(s.every),
+			func() (river.JobArgs, *river.InsertOpts) { return s.args(), nil }, nil))
+	}
+	return &river.Config{
+		Logger: q.config.Log, Workers: workers, Queues: queues, PeriodicJobs: periodic,
+		FetchCooldown: 10 * time.Millisecond, FetchPollInterval: time.Second,
+		RescueStuckJobsAfter: 2 * time.Minute, MaxAttempts: 5,
+	}, nil
+}
+
+// Migrate brings River's own tables up to date.
+func Migrate(ctx context.Context, d *db.DB) (err error) {
+	defer fault.Wrap(&err, "migrate job tables")
+	if d.Engine == db.SQLite {
+		m, err := rivermigrate.New(riversqlite.New(d.JobConn()), nil)
+		if err != nil {
+			return err
+		}
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	}
+	m, err := rivermigrate.New(riverpgxv5.New(d.Pool()), nil)
+	if err != nil {
+		return err
+	}
+	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
+}
+
+// Depth counts the jobs that wait or run.
+func (q *Queue) Depth(ctx context.Context) (int, error) {
+	return db.One(ctx, q.db, db.Scalar[int],
+		"SELECT count(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')")
+}
