@@ -1,0 +1,130 @@
+// Package account knows who may do what: users, organizations, memberships,
+// sessions, and the audit trail of every change.
+//
+// It guarantees: an Actor is read from the database on every request, so that
+// an ended session or a lowered role bites at once; what another organization
+// owns looks as if it did not exist; passwords and tokens are stored only as
+// hashes. It also defines the ids that cross packages.
+package account
+
+import (
+	"slices"
+
+	"navidocs/internal/fault"
+)
+
+// The ids that cross packages.
+type (
+	OrgID     string
+	UserID    string
+	BoatID    string
+	SessionID string
+)
+
+// Role is a right in an organization; each includes the ones before it.
+type Role string
+
+// The roles, rising.
+const (
+	Nobody  Role = ""
+	Viewer  Role = "viewer"
+	Member  Role = "member"
+	Manager Role = "manager"
+	Admin   Role = "admin"
+)
+
+var ranks = []Role{Nobody, Viewer, Member, Manager, Admin}
+
+// AtLeast reports whether r includes the rights of other.
+func (r Role) AtLeast(other Role) bool {
+	return slices.Index(ranks, r) >= slices.Index(ranks, other)
+}
+
+// ParseRole reads a role's name.
+func ParseRole(s string) (Role, error) {
+	if r := Role(s); r != Nobody && slices.Contains(ranks, r) {
+		return r, nil
+	}
+	return Nobody, fault.Fields(fault.Field{Location: "role", Message: "must be viewer, member, manager or admin", Value: s})
+}
+
+// Class says who may see a document: everyone in the organization (open), from
+// member on (money), or from manager on (personal).
+type Class string
+
+// The classes.
+const (
+	Open     Class = "open"
+	Money    Class = "money"
+	Personal Class = "personal"
+)
+
+// Classes lists what a role may see.
+func (r Role) Classes() []Class {
+	switch {
+	case r.AtLeast(Manager):
+		return []Class{Open, Money, Personal}
+	case r.AtLeast(Member):
+		return []Class{Open, Money}
+	case r.AtLeast(Viewer):
+		return []Class{Open}
+	}
+	return nil
+}
+
+// Actor is whoever asks, as the database knew them when the request began.
+type Actor struct {
+	UserID    UserID
+	SessionID SessionID
+	Name      string
+	Email     string
+	Verified  bool
+	Operator  bool
+	// Roles are the memberships; an organization without an entry is not theirs.
+	Roles map[OrgID]Role
+	// Narrow is the organization named by X-Organization-Id, "" for all.
+	Narrow OrgID
+	// Address and RequestID go to the audit trail.
+	Address   string
+	RequestID string
+}
+
+// Require answers nil when the actor has the role in the organization,
+// NotFound when the organization is not theirs, Forbidden when the role is
+// too low. what names the thing for the reader.
+func (a Actor) Require(org OrgID, role Role, what string) error {
+	have := a.Roles[org]
+	if have == Nobody {
+		return fault.New(fault.NotFound, "%s not found", what)
+	}
+	if !have.AtLeast(role) {
+		return fault.New(fault.Forbidden, "this needs the role %s; yours in this organization is %s", role, have)
+	}
+	return nil
+}
+
+// Orgs lists the organizations where the actor has at least a role, narrowed
+// to the one that the request names.
+func (a Actor) Orgs(role Role) []OrgID {
+	out := make([]OrgID, 0, len(a.Roles))
+	for org, have := range a.Roles {
+		if have.AtLeast(role) && (a.Narrow == "" || a.Narrow == org) {
+			out = append(out, org)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Creating is the organization in which something without a boat is created:
+// the one that the request names, else the actor's only one.
+func (a Actor) Creating() (OrgID, error) {
+	if a.Narrow != "" {
+		return a.Narrow, nil
+	}
+	all := a.Orgs(Viewer)
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return "", fault.Fields(fault.Field{Location: "X-Organization-Id", Message: "name the organization: you belong to none, or to several"})
+}

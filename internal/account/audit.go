@@ -1,0 +1,111 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// Entry is one line of the audit trail: what was done to what. Who, when and
+// from where come from the actor and the transaction.
+type Entry struct {
+	OrgID     OrgID
+	Action    string // subject.verb, past tense
+	Kind      string
+	SubjectID string
+	BoatID    BoatID
+	Detail    any
+}
+
+// Record is a stored line of the audit trail.
+type Record struct {
+	ID        string          `json:"id"`
+	OrgID     *OrgID          `json:"organization_id"`
+	UserID    *UserID         `json:"user_id"`
+	Action    string          `json:"action"`
+	Kind      string          `json:"subject_kind"`
+	SubjectID string          `json:"subject_id"`
+	BoatID    *BoatID         `json:"boat_id"`
+	Detail    json.RawMessage `json:"detail"`
+	Address   string          `json:"address"`
+	RequestID string          `json:"request_id"`
+	At        time.Time       `json:"at"`
+}
+
+// Audit writes a line in the transaction of the change.
+func (s *Service) Audit(ctx context.Context, tx *db.Tx, who Actor, e Entry) (err error) {
+	defer fault.Wrap(&err, "audit %s", e.Action)
+	detail := []byte("{}")
+	if e.Detail != nil {
+		if detail, err = json.Marshal(e.Detail); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO audit_log (id, org_id, user_id, action, subject_kind, subject_id, boat_id, detail, address, request_id, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, db.NewID(), orNull(e.OrgID), orNull(who.UserID), e.Action, e.Kind,
+		e.SubjectID, orNull(e.BoatID), string(detail), who.Address, who.RequestID, db.Micros(tx.Now()))
+	return err
+}
+
+func orNull[T ~string](s T) *T {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// AuditFilter narrows the trail.
+type AuditFilter struct {
+	BoatID        BoatID
+	Action        string
+	UserID        UserID
+	Limit, Offset int
+}
+
+// AuditTrail lists what happened in the organizations that the actor
+// administers, newest first, and the total.
+func (s *Service) AuditTrail(ctx context.Context, who Actor, f AuditFilter) (_ []Record, total int, err error) {
+	defer fault.Wrap(&err, "account.AuditTrail")
+	orgs := who.Orgs(Admin)
+	if len(orgs) == 0 {
+		return nil, 0, fault.New(fault.Forbidden, "this needs the role admin")
+	}
+	var w db.Where
+	db.In(&w, "org_id", orgs)
+	if f.BoatID != "" {
+		w.Add("boat_id = ?", f.BoatID)
+	}
+	if f.Action != "" {
+		w.Add("action = ?", f.Action)
+	}
+	if f.UserID != "" {
+		w.Add("user_id = ?", f.UserID)
+	}
+	if total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*) FROM audit_log WHERE "+w.SQL(), w.Args()...); err != nil {
+		return nil, 0, err
+	}
+	query := "SELECT " + recordColumns + " FROM audit_log WHERE " + w.SQL() + " ORDER BY at DESC, id DESC"
+	query += " LIMIT " + w.Arg(f.Limit) + " OFFSET " + w.Arg(f.Offset)
+	all, err := db.Collect(ctx, s.db, scanRecord, query, w.Args()...)
+	return all, total, err
+}
+
+// AuditOfBoat lists the trail of a boat, newest first; the caller has checked
+// that the actor may see the boat.
+func AuditOfBoat(ctx context.Context, q db.Querier, boat BoatID, limit, offset int) ([]Record, error) {
+	return db.Collect(ctx, q, scanRecord, "SELECT "+recordColumns+
+		" FROM audit_log WHERE boat_id = $1 ORDER BY at DESC, id DESC LIMIT $2 OFFSET $3", boat, limit, offset)
+}
+
+const recordColumns = "id, org_id, user_id, action, subject_kind, subject_id, boat_id, detail, address, request_id, at"
+
+func scanRecord(r db.Row) (x Record, err error) {
+	var detail string
+	var at int64
+	err = r.Scan(&x.ID, &x.OrgID, &x.UserID, &x.Action, &x.Kind, &x.SubjectID, &x.BoatID, &detail, &x.Address, &x.RequestID, &at)
+	x.Detail, x.At = json.RawMessage(detail), db.Time(at)
+	return x, err
+}

@@ -1,0 +1,115 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+
+	"navidocs/internal/fault"
+)
+
+//go:embed common_passwords.txt
+var commonPasswords string
+
+// argon2id parameters: OWASP password storage, m=19 MiB, t=2, p=1.
+const (
+	argonTime   = 2
+	argonMemory = 19 * 1024 // KiB
+	argonLanes  = 1
+	argonKey    = 32
+)
+
+// hasher bounds how many hashes are computed at once: each takes 19 MiB.
+type hasher struct{ slots chan struct{} }
+
+func newHasher(n int) *hasher { return &hasher{slots: make(chan struct{}, n)} }
+
+func (h *hasher) derive(ctx context.Context, password string, salt []byte, time, memory uint32, lanes uint8, size uint32) ([]byte, error) {
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+		return argon2.IDKey([]byte(password), salt, time, memory, lanes, size), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// hash makes the PHC string of a password.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	salt := randomBytes(16)
+	key, err := h.derive(ctx, password, salt, argonTime, argonMemory, argonLanes, argonKey)
+	if err != nil {
+		return "", err
+	}
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", argonMemory, argonTime, argonLanes,
+		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+}
+
+// matches compares a password with a PHC string in constant time. An empty
+// string (no such user) costs as much as a real one and never matches.
+func (h *hasher) matches(ctx context.Context, password, phc string) (bool, error) {
+	var memory, time uint32
+	var lanes uint8
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" {
+		_, err := h.derive(ctx, password, make([]byte, 16), argonTime, argonMemory, argonLanes, argonKey)
+		return false, err
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &lanes); err != nil {
+		return false, fmt.Errorf("stored password hash: %w", err)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil {
+		return false, fmt.Errorf("stored password salt: %w", err)
+	}
+	want, err := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil {
+		return false, fmt.Errorf("stored password key: %w", err)
+	}
+	got, err := h.derive(ctx, password, salt, time, memory, lanes, uint32(len(want)))
+	return err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
+}
+
+// checkPassword applies the rule: 10 to 200 characters, not a common one, not
+// the address itself.
+func checkPassword(password, email string) *fault.Field {
+	n := utf8.RuneCountInString(password)
+	lower := strings.ToLower(password)
+	switch {
+	case n < 10 || n > 200:
+		return &fault.Field{Location: "body.password", Message: "must have 10 to 200 characters"}
+	case strings.Contains("\n"+commonPasswords, "\n"+lower+"\n"):
+		return &fault.Field{Location: "body.password", Message: "is one of the most common passwords: choose another"}
+	case lower == strings.ToLower(email):
+		return &fault.Field{Location: "body.password", Message: "must differ from the e-mail address"}
+	}
+	return nil
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) //nolint:errcheck // since Go 1.24 it never returns an error
+	return b
+}
+
+// newSecret makes a 256-bit secret to show once and the hash to store.
+func newSecret(prefix string) (secret, hash string) {
+	secret = prefix + base64.RawURLEncoding.EncodeToString(randomBytes(32))
+	return secret, hashSecret(secret)
+}
+
+// hashSecret is how a secret of full entropy is stored: no salt is needed.
+func hashSecret(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,273 @@
+package account
+
+import (
+	"context"
+	"log/slog"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// Registration says who may register.
+type Registration string
+
+// The kinds of registration.
+const (
+	Invite Registration = "invite"
+	Anyone Registration = "open"
+	Closed Registration = "closed"
+)
+
+// Config holds what accounts need to know.
+type Config struct {
+	// Secret signs access tokens; at least 32 bytes.
+	Secret []byte
+	// AccessTTL and RefreshTTL bound the tokens.
+	AccessTTL, RefreshTTL time.Duration
+	Registration          Registration
+	// SetupCode lets the first user in while nobody has registered.
+	SetupCode string
+	// SkipVerification marks every new address verified: no mail can be sent.
+	SkipVerification bool
+	Log              *slog.Logger
+}
+
+// Service is the accounts of one installation.
+type Service struct {
+	db     *db.DB
+	config Config
+	hasher *hasher
+}
+
+// New makes the service.
+func New(d *db.DB, c Config) *Service {
+	return &Service{db: d, config: c, hasher: newHasher(4)}
+}
+
+// User is a person who signs in.
+type User struct {
+	ID            UserID    `json:"id"`
+	Email         string    `json:"email"`
+	Name          string    `json:"name"`
+	EmailVerified bool      `json:"email_verified"`
+	Language      string    `json:"language"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+// Registering is what a new user gives.
+type Registering struct {
+	Email, Password, Name, Organization, SetupCode string
+}
+
+// Register makes a user with an organization of their own, whose admin they
+// are. It answers the same for a known address, so that nobody learns whose
+// addresses are registered.
+func (s *Service) Register(ctx context.Context, r Registering, address string) (err error) {
+	defer fault.Wrap(&err, "account.Register")
+	email, faults := checkUser(r)
+	if len(faults) > 0 {
+		return fault.Fields(faults...)
+	}
+	if err := s.mayRegister(ctx, r.SetupCode); err != nil {
+		return err
+	}
+	hash, err := s.hasher.hash(ctx, r.Password)
+	if err != nil {
+		return err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		if known, err := userExists(ctx, tx, email); err != nil || known {
+			return err
+		}
+		user := User{Email: email, Name: strings.TrimSpace(r.Name), EmailVerified: s.config.SkipVerification}
+		return s.insertUserWithOrg(ctx, tx, user, hash, r.Organization, address)
+	})
+	if fault.Is(err, fault.Conflict) { // two at once: the other one was first
+		return nil
+	}
+	return err
+}
+
+func (s *Service) insertUserWithOrg(ctx context.Context, tx *db.Tx, user User, hash, orgName, address string) error {
+	id, err := insertUser(ctx, tx, user, hash, false)
+	if err != nil {
+		return err
+	}
+	if orgName = strings.TrimSpace(orgName); orgName == "" {
+		orgName = user.Name
+	}
+	org, err := insertOrganization(ctx, tx, orgName)
+	if err != nil {
+		return err
+	}
+	if err := insertMembership(ctx, tx, org, id, Admin); err != nil {
+		return err
+	}
+	who := Actor{UserID: id, Address: address}
+	return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "user.registered", Kind: "user", SubjectID: string(id)})
+}
+
+func checkUser(r Registering) (email string, faults []fault.Field) {
+	email, ok := NormalEmail(r.Email)
+	if !ok {
+		faults = append(faults, fault.Field{Location: "body.email", Message: "must be an e-mail address", Value: short(r.Email)})
+	}
+	if n := utf8.RuneCountInString(strings.TrimSpace(r.Name)); n < 1 || n > 200 {
+		faults = append(faults, fault.Field{Location: "body.name", Message: "must have 1 to 200 characters"})
+	}
+	if f := checkPassword(r.Password, email); f != nil {
+		faults = append(faults, *f)
+	}
+	return email, faults
+}
+
+func short(s string) any {
+	if utf8.RuneCountInString(s) > 100 {
+		return nil
+	}
+	return s
+}
+
+// NormalEmail lower-cases a bare e-mail address (RFC 5322 addr-spec) and says
+// whether it is one.
+func NormalEmail(s string) (string, bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Name != "" || a.Address != s || len(s) > 254 {
+		return s, false
+	}
+	return s, true
+}
+
+// mayRegister applies REGISTRATION; a server without users belongs to whoever
+// holds the code that it printed.
+func (s *Service) mayRegister(ctx context.Context, code string) error {
+	if s.config.Registration == Anyone {
+		return nil
+	}
+	users, err := s.CountUsers(ctx)
+	if err != nil {
+		return err
+	}
+	if users == 0 && s.config.SetupCode != "" {
+		if hashSecret(code) == hashSecret(s.config.SetupCode) {
+			return nil
+		}
+		return fault.New(fault.Forbidden, "this server has no users yet: give setup_code, the code that it printed when it started")
+	}
+	return fault.New(fault.Forbidden, "registration is by invitation on this server")
+}
+
+// CountUsers counts the people registered.
+func (s *Service) CountUsers(ctx context.Context) (int, error) {
+	return db.One(ctx, s.db, db.Scalar[int], "SELECT count(*) FROM users WHERE deleted_at IS NULL")
+}
+
+// NewUser is what an operator gives to make a user from the command line.
+type NewUser struct {
+	Registering
+	Operator bool
+	// Join names an existing organization instead of a new one, with Role.
+	Join OrgID
+	Role Role
+	// AnyPassword skips the password rule: demo data only.
+	AnyPassword bool
+}
+
+// CreateUser makes a verified user without asking anyone's leave; for the
+// operator's commands and the demo.
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (id UserID, err error) {
+	defer fault.Wrap(&err, "account.CreateUser")
+	email, faults := checkUser(n.Registering)
+	if n.AnyPassword {
+		faults = nil
+	}
+	if len(faults) > 0 {
+		return "", fault.Fields(faults...)
+	}
+	hash, err := s.hasher.hash(ctx, n.Password)
+	if err != nil {
+		return "", err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		user := User{Email: email, Name: n.Name, EmailVerified: true}
+		if id, err = insertUser(ctx, tx, user, hash, n.Operator); err != nil {
+			if fault.Is(err, fault.Conflict) {
+				return fault.New(fault.Conflict, "%s is registered already", email)
+			}
+			return err
+		}
+		org, role := n.Join, n.Role
+		if org == "" {
+			role = Admin
+			if org, err = insertOrganization(ctx, tx, orDefault(n.Organization, n.Name)); err != nil {
+				return err
+			}
+		}
+		if err := insertMembership(ctx, tx, org, id, role); err != nil {
+			return err
+		}
+		return s.Audit(ctx, tx, Actor{}, Entry{OrgID: org, Action: "user.created", Kind: "user", SubjectID: string(id)})
+	})
+	return id, err
+}
+
+func orDefault(s, otherwise string) string {
+	if s = strings.TrimSpace(s); s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func insertUser(ctx context.Context, tx *db.Tx, u User, hash string, operator bool) (UserID, error) {
+	id, now := UserID(db.NewID()), db.Micros(tx.Now())
+	_, err := tx.Exec(ctx, `INSERT INTO users (id, email, name, password_hash, email_verified, operator, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, id, u.Email, db.Text(u.Name), hash, u.EmailVerified, operator, now, now)
+	return id, err
+}
+
+func userExists(ctx context.Context, q db.Querier, email string) (bool, error) {
+	n, err := db.One(ctx, q, db.Scalar[int], "SELECT count(*) FROM users WHERE email = $1", email)
+	return n > 0, err
+}
+
+const userColumns = "id, email, name, email_verified, language, created_at"
+
+func scanUser(r db.Row) (u User, err error) {
+	var at int64
+	err = r.Scan(&u.ID, &u.Email, &u.Name, &u.EmailVerified, &u.Language, &at)
+	u.CreatedAt = db.Time(at)
+	return u, err
+}
+
+// Me reads the actor's own user.
+func (s *Service) Me(ctx context.Context, who Actor) (User, error) {
+	return db.One(ctx, s.db, scanUser, "SELECT "+userColumns+" FROM users WHERE id = $1", who.UserID)
+}
+
+// UpdateMe changes the actor's own name or language; nil leaves a field as it is.
+func (s *Service) UpdateMe(ctx context.Context, who Actor, name, language *string) (u User, err error) {
+	defer fault.Wrap(&err, "account.UpdateMe")
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		if u, err = db.One(ctx, tx, scanUser, "SELECT "+userColumns+" FROM users WHERE id = $1", who.UserID); err != nil {
+			return err
+		}
+		if name != nil {
+			u.Name = db.Text(strings.TrimSpace(*name))
+		}
+		if language != nil {
+			u.Language = *language
+		}
+		_, err := tx.Exec(ctx, "UPDATE users SET name = $1, language = $2, updated_at = $3 WHERE id = $4",
+			u.Name, u.Language, db.Micros(tx.Now()), u.ID)
+		if err != nil {
+			return err
+		}
+		return s.Audit(ctx, tx, who, Entry{Action: "user.updated", Kind: "user", SubjectID: string(u.ID)})
+	})
+	return u, err
+}

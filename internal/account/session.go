@@ -1,0 +1,292 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// Tokens is what a sign-in or a refresh hands out.
+type Tokens struct {
+	Token        string `json:"token"`
+	RefreshToken string `json:"refresh_token"`
+	TokenType    string `json:"token_type" enum:"Bearer"`
+	// ExpiresIn is in seconds.
+	ExpiresIn int  `json:"expires_in"`
+	User      User `json:"user"`
+}
+
+// Lock-out of a pair (account, address): five failures within fifteen minutes.
+// A stranger elsewhere cannot lock the captain out.
+const (
+	maxFailures = 5
+	lockFor     = 15 * time.Minute
+)
+
+var (
+	errSignIn  = fault.New(fault.Unauthenticated, "e-mail address or password is wrong")
+	errSession = fault.New(fault.Unauthenticated, "the session has ended: sign in again")
+	errToken   = fault.New(fault.Unauthenticated, "the token is missing, wrong or expired: sign in again")
+)
+
+// Login signs a user in. The answer to a wrong password and to an unknown
+// address is the same and takes the same time.
+func (s *Service) Login(ctx context.Context, email, password, address, agent string) (t Tokens, err error) {
+	defer fault.Wrap(&err, "account.Login")
+	email, _ = NormalEmail(email)
+	if err := s.checkLock(ctx, email, address); err != nil {
+		return t, err
+	}
+	type credentials struct {
+		User
+		hash string
+	}
+	user, err := db.One(ctx, s.db, func(r db.Row) (c credentials, err error) {
+		var at int64
+		err = r.Scan(&c.ID, &c.Email, &c.Name, &c.EmailVerified, &c.Language, &at, &c.hash)
+		c.CreatedAt = db.Time(at)
+		return c, err
+	}, "SELECT "+userColumns+", password_hash FROM users WHERE email = $1 AND deleted_at IS NULL", email)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return t, err
+	}
+	ok, err := s.hasher.matches(ctx, password, user.hash)
+	if err != nil {
+		return t, err
+	}
+	if !ok {
+		return t, errors.Join(s.countFailure(ctx, email, address), errSignIn)
+	}
+	return s.open(ctx, user.User, address, agent)
+}
+
+func (s *Service) checkLock(ctx context.Context, email, address string) error {
+	until, err := db.One(ctx, s.db, db.Scalar[*int64],
+		"SELECT locked_until FROM login_failures WHERE email = $1 AND address = $2", email, address)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil || until == nil {
+		return err
+	}
+	wait := db.Time(*until).Sub(s.db.Now())
+	if wait <= 0 {
+		return nil
+	}
+	return fault.New(fault.RateLimited, "too many failed sign-ins from here: try again in %d minutes", int(wait.Minutes())+1).
+		With("retry_after", int(wait.Seconds())+1)
+}
+
+func (s *Service) countFailure(ctx context.Context, email, address string) error {
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		now := tx.Now()
+		fresh := db.Micros(now.Add(-lockFor))
+		n, err := db.One(ctx, tx, db.Scalar[int], `INSERT INTO login_failures (email, address, failures, last_at) VALUES ($1, $2, 1, $3)
+			ON CONFLICT (email, address) DO UPDATE SET last_at = $3,
+			failures = CASE WHEN login_failures.last_at < $4 THEN 1 ELSE login_failures.failures + 1 END RETURNING failures`,
+			email, address, db.Micros(now), fresh)
+		if err != nil || n < maxFailures {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE login_failures SET failures = 0, locked_until = $1 WHERE email = $2 AND address = $3",
+			db.Micros(now.Add(lockFor)), email, address)
+		return err
+	})
+}
+
+func (s *Service) open(ctx context.Context, user User, address, agent string) (t Tokens, err error) {
+	session := SessionID(db.NewID())
+	var refresh string
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		now := tx.Now()
+		if _, err := tx.Exec(ctx, "DELETE FROM login_failures WHERE email = $1 AND address = $2", user.Email, address); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, address, agent, created_at, last_seen_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, session, user.ID, address, db.Text(truncate(agent, 200)),
+			db.Micros(now), db.Micros(now), db.Micros(now.Add(s.config.RefreshTTL)))
+		if err != nil {
+			return err
+		}
+		if refresh, err = insertRefresh(ctx, tx, session); err != nil {
+			return err
+		}
+		who := Actor{UserID: user.ID, SessionID: session, Address: address}
+		return s.Audit(ctx, tx, who, Entry{Action: "session.opened", Kind: "session", SubjectID: string(session)})
+	})
+	if err != nil {
+		return t, err
+	}
+	return s.tokens(user, session, refresh)
+}
+
+func truncate(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+func insertRefresh(ctx context.Context, tx *db.Tx, session SessionID) (string, error) {
+	secret, hash := newSecret("ndr_")
+	_, err := tx.Exec(ctx, "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)",
+		hash, session, db.Micros(tx.Now()))
+	return secret, err
+}
+
+// Refresh exchanges a refresh token for new tokens. A token that was used
+// before ends its whole family: one of its two holders is not its owner
+// (RFC 9700, 4.14.2).
+func (s *Service) Refresh(ctx context.Context, token string) (t Tokens, err error) {
+	defer fault.Wrap(&err, "account.Refresh")
+	var user User
+	var session SessionID
+	var refresh string
+	reused := false
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		hash := hashSecret(token)
+		session, err = db.One(ctx, tx, db.Scalar[SessionID], "SELECT session_id FROM refresh_tokens WHERE hash = $1", hash)
+		if err != nil {
+			return asUnauthenticated(err)
+		}
+		n, err := tx.Exec(ctx, "UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL", db.Micros(tx.Now()), hash)
+		if err != nil {
+			return err
+		}
+		if reused = n == 0; reused {
+			return endSession(ctx, tx, session, "a refresh token was used twice")
+		}
+		if user, err = s.sessionUser(ctx, tx, session); err != nil {
+			return asUnauthenticated(err)
+		}
+		if refresh, err = insertRefresh(ctx, tx, session); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE sessions SET last_seen_at = $1, expires_at = $2 WHERE id = $3",
+			db.Micros(tx.Now()), db.Micros(tx.Now().Add(s.config.RefreshTTL)), session)
+		return err
+	})
+	if err != nil {
+		return t, err
+	}
+	if reused {
+		return t, errSession
+	}
+	return s.tokens(user, session, refresh)
+}
+
+func asUnauthenticated(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return errSession
+	}
+	return err
+}
+
+// sessionUser reads the user of a session that is alive.
+func (s *Service) sessionUser(ctx context.Context, q db.Querier, session SessionID) (User, error) {
+	return db.One(ctx, q, scanUser, `SELECT u.id, u.email, u.name, u.email_verified, u.language, u.created_at
+		FROM sessions x JOIN users u ON u.id = x.user_id
+		WHERE x.id = $1 AND x.ended_at IS NULL AND x.expires_at > $2 AND u.deleted_at IS NULL`, session, db.Micros(s.db.Now()))
+}
+
+type claims struct {
+	jwt.RegisteredClaims
+	Session SessionID `json:"sid"`
+}
+
+const (
+	issuer   = "navidocs"
+	audience = "navidocs-api"
+)
+
+func (s *Service) tokens(user User, session SessionID, refresh string) (Tokens, error) {
+	now := s.db.Now()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: string(user.ID), ID: db.NewID(),
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(s.config.AccessTTL)),
+		},
+		Session: session,
+	}).SignedString(s.config.Secret)
+	return Tokens{Token: token, RefreshToken: refresh, TokenType: "Bearer", ExpiresIn: int(s.config.AccessTTL.Seconds()), User: user}, err
+}
+
+// Authenticate reads the actor behind an access token: session, user and roles
+// as they are now. The algorithm is pinned to HS256.
+func (s *Service) Authenticate(ctx context.Context, token string) (who Actor, err error) {
+	defer fault.Wrap(&err, "account.Authenticate")
+	var c claims
+	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.config.Secret, nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.db.Now))
+	if err != nil {
+		return who, fault.Because(err, fault.Unauthenticated, "%s", errToken.Message)
+	}
+	return s.actor(ctx, c.Session, UserID(c.Subject))
+}
+
+// actor reads everything in one query: a row a membership, or one without any.
+func (s *Service) actor(ctx context.Context, session SessionID, user UserID) (Actor, error) {
+	type row struct {
+		Actor
+		org  *OrgID
+		role *Role
+	}
+	rows, err := db.Collect(ctx, s.db, func(r db.Row) (x row, err error) {
+		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.org, &x.role)
+		return x, err
+	}, `SELECT u.id, u.email, u.name, u.email_verified, u.operator, m.org_id, m.role
+		FROM sessions x JOIN users u ON u.id = x.user_id LEFT JOIN memberships m ON m.user_id = u.id
+		WHERE x.id = $1 AND u.id = $2 AND x.ended_at IS NULL AND x.expires_at > $3 AND u.deleted_at IS NULL`,
+		session, user, db.Micros(s.db.Now()))
+	if err != nil {
+		return Actor{}, err
+	}
+	if len(rows) == 0 {
+		return Actor{}, errSession
+	}
+	who := rows[0].Actor
+	who.SessionID, who.Roles = session, map[OrgID]Role{}
+	for _, x := range rows {
+		if x.org != nil {
+			who.Roles[*x.org] = *x.role
+		}
+	}
+	return who, nil
+}
+
+// Alive reports whether the actor's session still stands; for open streams.
+func (s *Service) Alive(ctx context.Context, who Actor) bool {
+	_, err := s.sessionUser(ctx, s.db, who.SessionID)
+	return err == nil
+}
+
+// Logout ends the actor's session; everywhere ends all of the user's.
+func (s *Service) Logout(ctx context.Context, who Actor, everywhere bool) (err error) {
+	defer fault.Wrap(&err, "account.Logout")
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		if !everywhere {
+			if err := endSession(ctx, tx, who.SessionID, "signed out"); err != nil {
+				return err
+			}
+			return s.Audit(ctx, tx, who, Entry{Action: "session.ended", Kind: "session", SubjectID: string(who.SessionID)})
+		}
+		_, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = $1, ended_why = $2 WHERE user_id = $3 AND ended_at IS NULL",
+			db.Micros(tx.Now()), "signed out everywhere", who.UserID)
+		if err != nil {
+			return err
+		}
+		return s.Audit(ctx, tx, who, Entry{Action: "session.ended_all", Kind: "user", SubjectID: string(who.UserID)})
+	})
+}
+
+func endSession(ctx context.Context, tx *db.Tx, session SessionID, why string) error {
+	_, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = $1, ended_why = $2 WHERE id = $3 AND ended_at IS NULL",
+		db.Micros(tx.Now()), why, session)
+	return err
+}
