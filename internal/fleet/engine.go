@@ -1,0 +1,236 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"navidocs/internal/account"
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// EngineID identifies an engine.
+type EngineID string
+
+// Engine drives a boat. Its hours carry the date and the source they came from.
+type Engine struct {
+	ID           EngineID  `json:"id"`
+	BoatID       BoatID    `json:"boat_id"`
+	Position     string    `json:"position" example:"port"`
+	Maker        string    `json:"maker"`
+	Model        string    `json:"model"`
+	SerialNumber string    `json:"serial_number"`
+	PowerKW      *float64  `json:"power_kw"`
+	Fuel         string    `json:"fuel"`
+	Year         *int      `json:"year"`
+	Hours        *float64  `json:"hours"`
+	HoursOn      *Date     `json:"hours_on" format:"date"`
+	HoursSource  string    `json:"hours_source" example:"hour meter"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+// EngineInput is what may be given; absent fields stay as they are.
+type EngineInput struct {
+	Position     *string  `json:"position,omitempty"`
+	Maker        *string  `json:"maker,omitempty"`
+	Model        *string  `json:"model,omitempty"`
+	SerialNumber *string  `json:"serial_number,omitempty"`
+	PowerKW      *float64 `json:"power_kw,omitempty"`
+	Fuel         *string  `json:"fuel,omitempty"`
+	Year         *int     `json:"year,omitempty"`
+	Hours        *float64 `json:"hours,omitempty" doc:"needs hours_on"`
+	HoursOn      *Date    `json:"hours_on,omitempty" format:"date"`
+	HoursSource  *string  `json:"hours_source,omitempty"`
+}
+
+func (in *EngineInput) check() error {
+	var c checker
+	for i, text := range []*string{in.Position, in.Maker, in.Model, in.SerialNumber, in.Fuel, in.HoursSource} {
+		c.text(text, []string{"position", "maker", "model", "serial_number", "fuel", "hours_source"}[i], 200)
+	}
+	c.number(in.PowerKW, "power_kw", 100_000)
+	c.number(in.Hours, "hours", 1_000_000)
+	c.year(in.Year, "year")
+	c.date(in.HoursOn, "hours_on")
+	if in.Hours != nil && (in.HoursOn == nil || *in.HoursOn == "") {
+		c.add("hours_on", "hours need the date on which they were read", nil)
+	}
+	return c.err()
+}
+
+func (e *Engine) apply(in EngineInput) {
+	set(&e.Position, in.Position)
+	set(&e.Maker, in.Maker)
+	set(&e.Model, in.Model)
+	set(&e.SerialNumber, in.SerialNumber)
+	setOptional(&e.PowerKW, in.PowerKW)
+	set(&e.Fuel, in.Fuel)
+	setOptional(&e.Year, in.Year)
+	if in.Hours != nil {
+		e.Hours, e.HoursOn = in.Hours, in.HoursOn
+	}
+	set(&e.HoursSource, in.HoursSource)
+}
+
+const engineColumns = `id, boat_id, position, maker, model, serial_number, power_kw, fuel, year, hours, hours_on, hours_source, created_at, updated_at`
+
+func scanEngine(r db.Row) (e Engine, err error) {
+	var created, updated int64
+	err = r.Scan(&e.ID, &e.BoatID, &e.Position, &e.Maker, &e.Model, &e.SerialNumber, &e.PowerKW, &e.Fuel, &e.Year,
+		&e.Hours, &e.HoursOn, &e.HoursSource, &created, &updated)
+	e.CreatedAt, e.UpdatedAt = db.Time(created), db.Time(updated)
+	return e, err
+}
+
+// Engines lists a boat's engines.
+func (s *Service) Engines(ctx context.Context, who account.Actor, boat BoatID) (_ []Engine, err error) {
+	defer fault.Wrap(&err, "fleet.Engines %s", boat)
+	if _, err := s.Names(ctx, s.db, who, []BoatID{boat}, account.Viewer); err != nil {
+		return nil, err
+	}
+	return db.Collect(ctx, s.db, scanEngine, "SELECT "+engineColumns+" FROM engines WHERE boat_id = $1 ORDER BY position, id", boat)
+}
+
+// CreateEngine adds an engine; members may.
+func (s *Service) CreateEngine(ctx context.Context, who account.Actor, boat BoatID, in EngineInput) (e Engine, err error) {
+	defer fault.Wrap(&err, "fleet.CreateEngine")
+	if err := in.check(); err != nil {
+		return e, err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		names, err := s.Names(ctx, tx, who, []BoatID{boat}, account.Member)
+		if err != nil {
+			return err
+		}
+		e = Engine{ID: EngineID(db.NewID()), BoatID: boat, CreatedAt: tx.Now(), UpdatedAt: tx.Now()}
+		e.apply(in)
+		_, err = tx.Exec(ctx, "INSERT INTO engines ("+engineColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+			e.ID, e.BoatID, e.Position, e.Maker, e.Model, e.SerialNumber, e.PowerKW, e.Fuel, e.Year, e.Hours, e.HoursOn, e.HoursSource,
+			db.Micros(e.CreatedAt), db.Micros(e.UpdatedAt))
+		if err != nil {
+			return err
+		}
+		return s.tellEngine(ctx, tx, who, "created", names[0].OrgID, e, in.Hours != nil)
+	})
+	return e, err
+}
+
+// UpdateEngine changes what is given; members may. New hours are also kept as
+// a dated reading.
+func (s *Service) UpdateEngine(ctx context.Context, who account.Actor, boat BoatID, id EngineID, in EngineInput, at Version) (e Engine, err error) {
+	defer fault.Wrap(&err, "fleet.UpdateEngine %s", id)
+	if err := in.check(); err != nil {
+		return e, err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		var org account.OrgID
+		if e, org, err = s.engine(ctx, tx, who, boat, id, account.Member); err != nil {
+			return err
+		}
+		if err := at.Check(e.UpdatedAt); err != nil {
+			return err
+		}
+		e.apply(in)
+		e.UpdatedAt = Touched(tx, e.UpdatedAt)
+		_, err := tx.Exec(ctx, `UPDATE engines SET position = $1, maker = $2, model = $3, serial_number = $4, power_kw = $5, fuel = $6, year = $7,
+			hours = $8, hours_on = $9, hours_source = $10, updated_at = $11 WHERE id = $12`, e.Position, e.Maker, e.Model, e.SerialNumber,
+			e.PowerKW, e.Fuel, e.Year, e.Hours, e.HoursOn, e.HoursSource, db.Micros(e.UpdatedAt), e.ID)
+		if err != nil {
+			return err
+		}
+		return s.tellEngine(ctx, tx, who, "updated", org, e, in.Hours != nil)
+	})
+	return e, err
+}
+
+// DeleteEngine removes an engine and its readings; managers may.
+func (s *Service) DeleteEngine(ctx context.Context, who account.Actor, boat BoatID, id EngineID, at Version) (e Engine, err error) {
+	defer fault.Wrap(&err, "fleet.DeleteEngine %s", id)
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		var org account.OrgID
+		if e, org, err = s.engine(ctx, tx, who, boat, id, account.Manager); err != nil {
+			return err
+		}
+		if err := at.Check(e.UpdatedAt); err != nil {
+			return err
+		}
+		for _, text := range []string{
+			"DELETE FROM hour_readings WHERE subject_kind = 'engine' AND subject_id = $1",
+			"DELETE FROM engines WHERE id = $1",
+		} {
+			if _, err := tx.Exec(ctx, text, id); err != nil {
+				return err
+			}
+		}
+		return s.tellEngine(ctx, tx, who, "deleted", org, e, false)
+	})
+	return e, err
+}
+
+func (s *Service) engine(ctx context.Context, tx *db.Tx, who account.Actor, boat BoatID, id EngineID, role account.Role) (Engine, account.OrgID, error) {
+	names, err := s.Names(ctx, tx, who, []BoatID{boat}, role)
+	if err != nil {
+		return Engine{}, "", err
+	}
+	e, err := db.One(ctx, tx, scanEngine, "SELECT "+engineColumns+" FROM engines WHERE id = $1 AND boat_id = $2", id, boat)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.NotFound, "engine not found")
+	}
+	return e, names[0].OrgID, err
+}
+
+func (s *Service) tellEngine(ctx context.Context, tx *db.Tx, who account.Actor, verb string, org account.OrgID, e Engine, read bool) error {
+	if read {
+		if err := insertReading(ctx, tx, "engine", string(e.ID), *e.Hours, *e.HoursOn, e.HoursSource); err != nil {
+			return err
+		}
+	}
+	return s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: org, Action: "engine." + verb, Kind: "engine", SubjectID: string(e.ID), BoatID: e.BoatID})
+}
+
+func insertReading(ctx context.Context, tx *db.Tx, kind, id string, hours float64, on Date, source string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO hour_readings (id, subject_kind, subject_id, hours, read_on, source, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, db.NewID(), kind, id, hours, on, source, db.Micros(tx.Now()))
+	return err
+}
+
+// Reading is the hours of a piece of equipment on a day.
+type Reading struct {
+	Hours  float64 `json:"hours" minimum:"0" maximum:"1000000"`
+	ReadOn Date    `json:"read_on" format:"date"`
+	Source string  `json:"source,omitempty" maxLength:"200"`
+}
+
+// AddReading records hours of equipment; members may. An hour meter never goes
+// back: fewer hours than on an earlier day are refused with the reading in the way.
+func (s *Service) AddReading(ctx context.Context, who account.Actor, id EquipmentID, r Reading) (e Equipment, err error) {
+	defer fault.Wrap(&err, "fleet.AddReading %s", id)
+	var c checker
+	c.date(&r.ReadOn, "read_on")
+	if err := c.err(); err != nil {
+		return e, err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		if e, err = s.EquipmentIn(ctx, tx, who, id, account.Member); err != nil {
+			return err
+		}
+		if e.Hours != nil && e.HoursOn != nil && *e.HoursOn <= r.ReadOn && *e.Hours > r.Hours {
+			return fault.New(fault.Conflict, "the meter showed %g hours on %s already: was it replaced?", *e.Hours, *e.HoursOn)
+		}
+		if err := insertReading(ctx, tx, "equipment", string(id), r.Hours, r.ReadOn, r.Source); err != nil {
+			return err
+		}
+		if e.HoursOn == nil || *e.HoursOn <= r.ReadOn {
+			e.Hours, e.HoursOn, e.UpdatedAt = &r.Hours, &r.ReadOn, Touched(tx, e.UpdatedAt)
+			_, err = tx.Exec(ctx, "UPDATE equipment SET hours = $1, hours_on = $2, updated_at = $3 WHERE id = $4",
+				r.Hours, r.ReadOn, db.Micros(e.UpdatedAt), id)
+			if err != nil {
+				return err
+			}
+		}
+		return s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: e.OrgID, Action: "equipment.hours_read", Kind: "equipment",
+			SubjectID: string(id), BoatID: e.BoatID, Detail: r})
+	})
+	return e, err
+}

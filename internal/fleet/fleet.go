@@ -1,0 +1,153 @@
+// Package fleet keeps boats: their identities, owners, engines and equipment.
+//
+// It guarantees: odd or wrong identity numbers warn and never block; a slug is
+// unique in its organization and survives a rename; every change is audited
+// and told as an event in its own transaction. Papers and photos belong to
+// package document.
+package fleet
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"navidocs/internal/account"
+	"navidocs/internal/db"
+	"navidocs/internal/event"
+	"navidocs/internal/fault"
+)
+
+// BoatID identifies a boat.
+type BoatID = account.BoatID
+
+// Service is the boats of one installation.
+type Service struct {
+	db       *db.DB
+	accounts *account.Service
+	events   *event.Outbox
+	// indexed is told of every equipment change, inside its transaction, so
+	// that search is never out of step.
+	indexed func(ctx context.Context, tx *db.Tx, e Equipment) error
+}
+
+// New makes the service.
+func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
+	return &Service{db: d, accounts: accounts, events: events,
+		indexed: func(context.Context, *db.Tx, Equipment) error { return nil }}
+}
+
+// OnEquipment sets what is told of every equipment change, inside its
+// transaction; a deleted one has DeletedAt set.
+func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment) error) { s.indexed = f }
+
+// Version is a row's state as its reader saw it, for If-Match; "" means any.
+type Version string
+
+// VersionOf names the state of a row.
+func VersionOf(updated time.Time) Version {
+	return Version(strconv.FormatInt(updated.UnixMicro(), 36))
+}
+
+// Check refuses a change based on an older state than the stored one.
+func (v Version) Check(updated time.Time) error {
+	if v != "" && v != VersionOf(updated) {
+		return fault.New(fault.Stale, "this has changed since you read it: read it again and repeat your change")
+	}
+	return nil
+}
+
+// Touched is the time to store for a change: never the one already stored, so
+// that every change has a version of its own.
+func Touched(tx *db.Tx, before time.Time) time.Time {
+	now := tx.Now()
+	if !now.After(before) {
+		now = before.Add(time.Microsecond)
+	}
+	return now
+}
+
+// Page cuts a list.
+type Page struct{ Limit, Offset int }
+
+// Date is a calendar date, YYYY-MM-DD, without a time zone. "" is no date.
+type Date string
+
+// ParseDate checks a date given at location.
+func ParseDate(s, location string) (Date, *fault.Field) {
+	if _, err := time.Parse(time.DateOnly, s); err != nil {
+		return "", &fault.Field{Location: location, Message: "must be a calendar date, YYYY-MM-DD", Value: clip(s)}
+	}
+	return Date(s), nil
+}
+
+func clip(s string) any {
+	if utf8.RuneCountInString(s) > 100 {
+		return nil
+	}
+	return s
+}
+
+// checker collects the faults of an input.
+type checker []fault.Field
+
+func (c *checker) add(location, message string, value any) {
+	*c = append(*c, fault.Field{Location: "body." + location, Message: message, Value: value})
+}
+
+func (c *checker) date(d *Date, location string) {
+	if d == nil || *d == "" {
+		return
+	}
+	if _, f := ParseDate(string(*d), "body."+location); f != nil {
+		*c = append(*c, *f)
+	}
+}
+
+func (c *checker) text(s *string, location string, limit int) {
+	if s == nil {
+		return
+	}
+	*s = strings.TrimSpace(db.Text(*s))
+	if utf8.RuneCountInString(*s) > limit {
+		c.add(location, "must have at most "+strconv.Itoa(limit)+" characters", nil)
+	}
+}
+
+func (c *checker) number(v *float64, location string, high float64) {
+	if v != nil && (*v < 0 || *v > high) {
+		c.add(location, "must be between 0 and "+strconv.FormatFloat(high, 'f', -1, 64), *v)
+	}
+}
+
+func (c *checker) year(v *int, location string) {
+	if v != nil && *v != 0 && (*v < 1800 || *v > 2200) {
+		c.add(location, "must be a year between 1800 and 2200", *v)
+	}
+}
+
+func (c checker) err() error {
+	if len(c) == 0 {
+		return nil
+	}
+	return fault.Fields(c...)
+}
+
+// set changes *dst to what was given, if anything was.
+func set[T any](dst, src *T) {
+	if src != nil {
+		*dst = *src
+	}
+}
+
+// setOptional changes *dst to what was given; zero takes the value away.
+func setOptional[T comparable](dst **T, src *T) {
+	var zero T
+	if src == nil {
+		return
+	}
+	if *dst = src; *src == zero {
+		*dst = nil
+	}
+}
