@@ -238,3 +238,18 @@ func (s *Service) DeleteEquipment(ctx context.Context, who account.Actor, id Equ
 	})
 	return e, err
 }
+
+// EachEquipment calls f for everything installed anywhere; for rebuilding the
+// search index.
+func (s *Service) EachEquipment(ctx context.Context, q db.Querier, f func(Equipment) error) error {
+	all, err := db.Collect(ctx, q, scanEquipment, "SELECT "+equipmentColumns+" FROM equipment WHERE deleted_at IS NULL ORDER BY id")
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if err := f(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
