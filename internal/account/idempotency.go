@@ -1,0 +1,133 @@
+package account
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// answerTTL is how long the answer to an Idempotency-Key is kept.
+const answerTTL = 24 * time.Hour
+
+// FirstAnswer claims a key for a request and returns nil, or returns the
+// answer of the first request with this key. The same key with another request
+// is a Conflict, and so is one whose first request has not ended (or ended
+// with the process): its outcome is unknown.
+func (s *Service) FirstAnswer(ctx context.Context, who Actor, key, request string) (stored []byte, err error) {
+	defer fault.Wrap(&err, "account.FirstAnswer")
+	type row struct {
+		request, answer string
+		status          int
+	}
+	var known []row
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		hash := hashSecret(key)
+		_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2 AND created_at < $3",
+			who.UserID, hash, db.Micros(tx.Now().Add(-answerTTL)))
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `INSERT INTO idempotency_keys (user_id, key_hash, request_hash, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (user_id, key_hash) DO NOTHING`, who.UserID, hash, request, db.Micros(tx.Now()))
+		if err != nil || n == 1 {
+			return err
+		}
+		known, err = db.Collect(ctx, tx, func(r db.Row) (x row, err error) {
+			err = r.Scan(&x.request, &x.status, &x.answer)
+			return x, err
+		}, "SELECT request_hash, status, answer FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2", who.UserID, hash)
+		return err
+	})
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	switch first := known[0]; {
+	case first.request != request:
+		return nil, fault.New(fault.Conflict, "this Idempotency-Key was used for another request: choose a new one")
+	case first.status == 0:
+		return nil, fault.New(fault.Conflict, "the first request with this Idempotency-Key has not ended, or its outcome is unknown: look before you repeat it")
+	default:
+		return s.unseal("idempotency", first.answer)
+	}
+}
+
+// KeepAnswer stores the answer to a claimed key, sealed; nil gives the key back.
+func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answer []byte) (err error) {
+	defer fault.Wrap(&err, "account.KeepAnswer")
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		if answer == nil {
+			_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2", user, hashSecret(key))
+			return err
+		}
+		sealed, err := s.seal("idempotency", answer)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE idempotency_keys SET status = 1, answer = $1 WHERE user_id = $2 AND key_hash = $3", sealed, user, hashSecret(key))
+		return err
+	})
+}
+
+// Tidy removes what has had its time: old answers, ended sessions, old failures.
+func (s *Service) Tidy(ctx context.Context) (err error) {
+	defer fault.Wrap(&err, "account.Tidy")
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		day, month := db.Micros(tx.Now().Add(-answerTTL)), db.Micros(tx.Now().AddDate(0, -1, 0))
+		for _, step := range []struct {
+			text string
+			arg  int64
+		}{
+			{"DELETE FROM idempotency_keys WHERE created_at < $1", day},
+			{"DELETE FROM login_failures WHERE last_at < $1", day},
+			{"DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE ended_at < $1 OR expires_at < $1)", month},
+			{"DELETE FROM sessions WHERE ended_at < $1 OR expires_at < $1", month},
+		} {
+			if _, err := tx.Exec(ctx, step.text, step.arg); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// seal encrypts with AES-256-GCM under a key derived for one purpose (RFC 5869).
+func (s *Service) seal(purpose string, plain []byte) (string, error) {
+	box, err := s.box(purpose)
+	if err != nil {
+		return "", err
+	}
+	nonce := randomBytes(box.NonceSize())
+	return base64.StdEncoding.EncodeToString(box.Seal(nonce, nonce, plain, []byte(purpose))), nil
+}
+
+func (s *Service) unseal(purpose, sealed string) ([]byte, error) {
+	box, err := s.box(purpose)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil || len(raw) < box.NonceSize() {
+		return nil, fmt.Errorf("sealed value is damaged: %w", err)
+	}
+	return box.Open(nil, raw[:box.NonceSize()], raw[box.NonceSize():], []byte(purpose))
+}
+
+func (s *Service) box(purpose string) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s.config.Secret, nil, "navidocs/"+purpose, 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}

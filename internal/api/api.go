@@ -1,0 +1,139 @@
+// Package api is the HTTP face of NaviDocs. The contract is generated from the
+// Go types of the operations; handlers call one service and return.
+//
+// It guarantees: every operation has a row in the permission table; every
+// error is problem+json and says no internal word; what changes can be guarded
+// by If-Match and repeated safely by Idempotency-Key. Rules belong to the
+// services.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"navidocs/internal/account"
+	"navidocs/internal/document"
+	"navidocs/internal/fleet"
+	"navidocs/internal/job"
+	"navidocs/internal/warranty"
+)
+
+// Services are what the operations call.
+type Services struct {
+	Accounts   *account.Service
+	Boats      *fleet.Service
+	Documents  *document.Service
+	Warranties *warranty.Service
+	Jobs       *job.Queue
+}
+
+// Decision is a rate limiter's answer.
+type Decision struct {
+	Allowed    bool
+	Remaining  int
+	RetryAfter time.Duration
+}
+
+// Probes are health and metrics, filled by the application.
+type Probes struct {
+	Health  func(ctx context.Context) Health
+	Metrics http.Handler
+	Ready   func() bool
+}
+
+// Config says how the API behaves.
+type Config struct {
+	Version        string
+	BaseURL        string
+	CORSOrigin     string
+	TrustedProxies []netip.Prefix
+	MaxUpload      int64
+	// RateLimit is how many requests an anonymous address has per RateWindow;
+	// signed-in users have 20 times that.
+	RateLimit  int
+	RateWindow time.Duration
+	// Limit counts a caller; nil counts nobody.
+	Limit func(ctx context.Context, key string, limit int, window time.Duration) (Decision, error)
+	// Watch signals changes of a document until the context ends; it may miss some.
+	Watch        func(ctx context.Context, id document.ID) <-chan struct{}
+	Observe      func(method, route string, status int, took time.Duration)
+	MetricsToken string
+	Probes       Probes
+	Log          *slog.Logger
+	Now          func() time.Time
+}
+
+// API serves the operations.
+type API struct {
+	Services
+	config Config
+	huma   huma.API
+	mux    *http.ServeMux
+}
+
+// New builds the API. Called with empty Services it can still print its
+// contract.
+func New(s Services, c Config) *API {
+	c = c.withDefaults()
+	a := &API{Services: s, config: c, mux: http.NewServeMux()}
+	h := huma.DefaultConfig("NaviDocs", c.Version)
+	h.CreateHooks = nil // else every object gets a $schema member
+	h.OpenAPIPath, h.DocsPath, h.SchemasPath = "", "", ""
+	h.Info.Description = "A boat's papers: documents, equipment, warranties. Errors are RFC 9457 problem+json."
+	h.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	h.Servers = []*huma.Server{{URL: "/"}}
+	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}}
+	huma.NewError = humaError //nolint:reassign // huma's one hook for the shape of its own errors
+	a.huma = humago.New(a.mux, h)
+	a.huma.UseMiddleware(a.authenticate, a.limit, a.repeat)
+	a.accountOperations()
+	a.fleetOperations()
+	a.documentOperations()
+	a.searchOperations()
+	a.warrantyOperations()
+	a.metaOperations()
+	return a
+}
+
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = func() time.Time { return time.Time{} }
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, string, int, time.Duration) {}
+	}
+	if c.Limit == nil {
+		c.Limit = func(context.Context, string, int, time.Duration) (Decision, error) { return Decision{Allowed: true}, nil }
+	}
+	if c.RateWindow == 0 {
+		c.RateLimit, c.RateWindow = 100, 15*time.Minute
+	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 512 << 20
+	}
+	return c
+}
+
+// Handler serves everything.
+func (a *API) Handler() http.Handler { return a.chain(router(a.mux)) }
+
+// Contract is the OpenAPI description, 3.1 and 3.0.3, as YAML.
+func (a *API) Contract() (v31, v30 []byte, err error) {
+	if v31, err = a.huma.OpenAPI().YAML(); err != nil {
+		return nil, nil, err
+	}
+	v30, err = a.huma.OpenAPI().DowngradeYAML()
+	return v31, v30, err
+}
+
+// OpenAPI is the contract as an object; for tests that validate answers.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"navidocs/internal/account"
+	"navidocs/internal/fault"
+)
+
+// signedInFactor is how many more requests a signed-in user has than an
+// anonymous address.
+const signedInFactor = 20
+
+// uncounted operations have limits of their own kind: bytes and concurrency.
+var uncounted = map[string]bool{"get-health": true, "get-page-image": true, "watch-progress": true}
+
+// authenticate finds the actor of an operation that is not public.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	if Permissions[ctx.Operation().OperationID].Public {
+		next(ctx)
+		return
+	}
+	who, err := a.actorOf(ctx)
+	if err != nil {
+		a.refuse(ctx, err)
+		return
+	}
+	info := requestOf(ctx.Context())
+	who.Address, who.RequestID = info.address, info.id
+	info.user = string(who.UserID)
+	next(huma.WithValue(ctx, actorKey, who))
+}
+
+func (a *API) actorOf(ctx huma.Context) (account.Actor, error) {
+	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return account.Actor{}, fault.New(fault.Unauthenticated, "sign in: send Authorization: Bearer with the token from POST /api/auth/login")
+	}
+	who, err := a.Accounts.Authenticate(ctx.Context(), strings.TrimSpace(token))
+	if err != nil {
+		return who, err
+	}
+	narrow := ctx.Header("X-Organization-Id")
+	if q := ctx.Query("organization_id"); q != "" {
+		narrow = q
+	}
+	if narrow == "" {
+		return who, nil
+	}
+	who.Narrow = account.OrgID(narrow)
+	return who, who.Require(who.Narrow, account.Viewer, "organization")
+}
+
+// refuse answers a middleware's error.
+func (a *API) refuse(ctx huma.Context, err error) {
+	p := problem(ctx.Context(), err)
+	requestOf(ctx.Context()).cause = p.cause
+	for name, values := range p.headers {
+		for _, v := range values {
+			ctx.SetHeader(name, v)
+		}
+	}
+	ctx.SetHeader("Content-Type", "application/problem+json")
+	ctx.SetStatus(p.Status)
+	if err := a.huma.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
+		a.config.Log.Warn("answer", "error", err)
+	}
+}
+
+// limit counts requests: anonymous ones by address, others by user.
+func (a *API) limit(ctx huma.Context, next func(huma.Context)) {
+	if uncounted[ctx.Operation().OperationID] || ctx.Operation().OperationID == "get-content" && ctx.Header("Range") != "" {
+		next(ctx)
+		return
+	}
+	who := actor(ctx.Context())
+	key, limit := "address:"+who.Address, a.config.RateLimit
+	if who.UserID != "" {
+		key, limit = "user:"+string(who.UserID), limit*signedInFactor
+	}
+	d, err := a.config.Limit(ctx.Context(), key, limit, a.config.RateWindow)
+	if err != nil {
+		// The counter is away; serving on is better than refusing everyone.
+		a.config.Log.Warn("rate limit unavailable", "error", err)
+		next(ctx)
+		return
+	}
+	ctx.SetHeader("RateLimit-Limit", strconv.Itoa(limit))
+	ctx.SetHeader("RateLimit-Remaining", strconv.Itoa(d.Remaining))
+	if !d.Allowed {
+		seconds := int(math.Ceil(d.RetryAfter.Seconds()))
+		a.refuse(ctx, fault.New(fault.RateLimited, "too many requests: try again in %d seconds", seconds).With("retry_after", seconds))
+		return
+	}
+	next(ctx)
+}
+
+// wantsCookie says whether the browser's UI asks: its refresh token travels in
+// a cookie that scripts cannot read.
+const (
+	refreshCookie = "__Host-nd_refresh"
+	webClient     = "web"
+)
+
+func (a *API) refreshCookie(value string, maxAge int) http.Cookie {
+	return http.Cookie{Name: refreshCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
+}

@@ -1,0 +1,220 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"navidocs/internal/account"
+	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
+)
+
+// Permission is what an operation asks of its caller.
+type Permission struct {
+	// Public needs no sign-in.
+	Public bool
+	// Role is the lowest role in the organization concerned; Nobody asks for a
+	// sign-in only.
+	Role account.Role
+	// Fresh answers must not be repeated: auth, secrets, uploads.
+	Fresh bool
+}
+
+var (
+	public   = Permission{Public: true, Fresh: true}
+	signedIn = Permission{}
+	viewer   = Permission{Role: account.Viewer}
+	member   = Permission{Role: account.Member}
+	manager  = Permission{Role: account.Manager}
+	admin    = Permission{Role: account.Admin}
+)
+
+// Permissions maps every operation to what it asks. The services enforce it; a
+// test walks it with every kind of caller, and registering an operation that
+// has no row here stops the start.
+var Permissions = map[string]Permission{
+	"register": public, "login": public, "refresh": public,
+	"logout": {Fresh: true}, "logout-all": {Fresh: true}, "get-me": signedIn, "update-me": signedIn,
+	"list-organizations": signedIn, "create-organization": signedIn, "get-organization": viewer, "update-organization": admin,
+	"get-settings": viewer, "put-settings": admin, "list-members": member, "list-audit": admin,
+
+	"list-boats": signedIn, "create-boat": manager, "get-boat": viewer, "update-boat": manager, "delete-boat": manager,
+	"get-boat-summary": viewer, "get-boat-timeline": viewer, "list-boat-warranties": viewer, "list-boat-documents": viewer,
+	"list-boat-equipment": viewer, "list-boat-certificates": viewer,
+	"list-engines": viewer, "create-engine": member, "update-engine": member, "delete-engine": manager,
+	"list-photos": viewer, "add-photo": member, "remove-photo": manager,
+	"list-systems": signedIn, "list-equipment": signedIn, "create-equipment": member, "get-equipment": viewer,
+	"update-equipment": member, "delete-equipment": manager, "add-reading": member,
+
+	"list-document-types": signedIn, "list-documents": signedIn, "upload-document": {Role: account.Member, Fresh: true},
+	"get-document": viewer, "update-document": member, "delete-document": manager, "restore-document": manager,
+	"reprocess-document": member, "get-content": viewer, "list-pages": viewer, "get-page": viewer, "get-page-image": viewer,
+	"get-outline": viewer, "watch-progress": viewer, "search": signedIn,
+
+	"list-warranties": signedIn, "list-expiring-warranties": signedIn, "create-warranty": member, "get-warranty": viewer,
+
+	"get-job": viewer, "list-jobs": admin,
+	"get-health": public,
+}
+
+// op describes an operation.
+type op struct {
+	id, method, path, summary, tag string
+	status                         int
+}
+
+// add registers an operation: its contract, its permission, its handler.
+func add[I, O any](a *API, o op, h func(ctx context.Context, who account.Actor, in *I) (*O, error)) {
+	perm, ok := Permissions[o.id]
+	if !ok {
+		panic("operation " + o.id + " has no row in Permissions")
+	}
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	spec := huma.Operation{
+		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag}, DefaultStatus: o.status,
+		Errors: answers(o, perm), MaxBodyBytes: 1 << 20,
+	}
+	if !perm.Public {
+		spec.Security = []map[string][]string{{"bearer": {}}}
+	}
+	huma.Register(a.huma, spec, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, actor(ctx), in)
+		if err != nil {
+			p := problem(ctx, err)
+			requestOf(ctx).cause = p.cause
+			return nil, p
+		}
+		return out, nil
+	})
+}
+
+// answers lists the errors that an operation can give.
+func answers(o op, perm Permission) []int {
+	all := []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	if !perm.Public {
+		all = append(all, http.StatusUnauthorized)
+	}
+	if perm.Role != account.Nobody {
+		all = append(all, http.StatusForbidden, http.StatusNotFound)
+	}
+	switch o.method {
+	case http.MethodPatch, http.MethodPut, http.MethodDelete:
+		all = append(all, http.StatusPreconditionFailed, http.StatusConflict)
+	case http.MethodPost:
+		all = append(all, http.StatusConflict, http.StatusRequestEntityTooLarge)
+	}
+	return all
+}
+
+func actor(ctx context.Context) account.Actor {
+	who, ok := ctx.Value(actorKey).(account.Actor)
+	if !ok {
+		return account.Actor{Address: requestOf(ctx).address, RequestID: requestID(ctx)}
+	}
+	return who
+}
+
+// body is an answer with a body alone.
+type body[T any] struct {
+	Body T
+}
+
+func answer[T any](v T, err error) (*body[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[T]{v}, nil
+}
+
+// resource is an answer with the version of the row.
+type resource[T any] struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     T
+}
+
+func versioned[T any](v T, version fleet.Version, location string) *resource[T] {
+	return &resource[T]{ETag: `"` + string(version) + `"`, Location: location, Body: v}
+}
+
+// ifMatch is the version that a change is based on.
+type ifMatch struct {
+	IfMatch string `header:"If-Match" doc:"the ETag that you read; the change is refused with 412 when the row has changed since"`
+}
+
+func (m ifMatch) version() fleet.Version {
+	v := strings.Trim(strings.TrimPrefix(strings.TrimSpace(m.IfMatch), "W/"), `"`)
+	if v == "*" {
+		return ""
+	}
+	return fleet.Version(v)
+}
+
+// paging cuts a list.
+type paging struct {
+	Limit  int `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	Offset int `query:"offset" minimum:"0" maximum:"1000000" default:"0"`
+
+	path  string
+	query string
+}
+
+// Resolve implements huma.Resolver: it keeps the address for the Link header.
+func (p *paging) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	p.path = u.Path
+	q := u.Query()
+	q.Del("offset")
+	q.Del("limit")
+	p.query = q.Encode()
+	return nil
+}
+
+func (p *paging) page() fleet.Page { return fleet.Page{Limit: p.Limit, Offset: p.Offset} }
+
+// list is a page of a list as a bare array, with its total and neighbours.
+type list[T any] struct {
+	Total int    `header:"X-Total-Count"`
+	Link  string `header:"Link"`
+	Body  []T
+}
+
+func listed[T any](p *paging, items []T, total int, err error) (*list[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &list[T]{Total: total, Link: p.links(total), Body: items}, nil
+}
+
+func (p *paging) links(total int) string {
+	var out []string
+	link := func(offset int, rel string) {
+		query := "limit=" + strconv.Itoa(p.Limit) + "&offset=" + strconv.Itoa(offset)
+		if p.query != "" {
+			query = p.query + "&" + query
+		}
+		out = append(out, "<"+p.path+"?"+query+`>; rel="`+rel+`"`)
+	}
+	if p.Offset+p.Limit < total {
+		link(p.Offset+p.Limit, "next")
+	}
+	if p.Offset > 0 {
+		link(max(p.Offset-p.Limit, 0), "prev")
+	}
+	return strings.Join(out, ", ")
+}
+
+// byID is the parameter of an operation on one thing.
+type byID struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func required(location string) error {
+	return fault.Fields(fault.Field{Location: location, Message: "is required"})
+}
