@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -89,6 +90,12 @@ func (d *Disk) place(tmp string, digest Digest, size int64) error {
 	}
 	folder := path.Dir(name)
 	if there, err := d.root.Stat(name); err == nil && there.Size() == size {
+		// The collection of ownerless bytes goes by age: these are wanted again.
+		if fresh, err := d.root.Stat(tmp); err == nil {
+			if err := d.root.Chtimes(name, fresh.ModTime(), fresh.ModTime()); err != nil {
+				return diskError(err)
+			}
+		}
 		if err := d.root.Remove(tmp); err != nil {
 			return diskError(err)
 		}
@@ -258,4 +265,16 @@ func diskError(err error) error {
 		return fault.Because(err, fault.Unavailable, "the folder of the files may not be used; correct its owner or permissions")
 	}
 	return err
+}
+
+// Name is the path of kept bytes for another process to read.
+func (d *Disk) Name(digest Digest) (string, error) {
+	name, err := digest.path()
+	if err != nil {
+		return "", err
+	}
+	if _, err := d.root.Stat(name); err != nil {
+		return "", absent(err, digest)
+	}
+	return filepath.Join(d.root.Name(), name), nil
 }

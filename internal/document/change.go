@@ -288,7 +288,7 @@ func (s *Service) Reprocess(ctx context.Context, who account.Actor, id ID) (d Do
 
 // Content opens a document's bytes. whole says that they are read from the
 // beginning, which the audit trail remembers as a download.
-func (s *Service) Content(ctx context.Context, who account.Actor, id ID, whole bool) (d Document, f blob.File, err error) {
+func (s *Service) Content(ctx context.Context, who account.Actor, id ID, whole bool) (d Document, f *blob.Reader, err error) {
 	defer fault.Wrap(&err, "document.Content %s", id)
 	if d, err = s.present(ctx, s.db, who, id, account.Viewer); err != nil {
 		return d, nil, err

@@ -69,7 +69,7 @@ const (
 )
 
 // PageImage opens a page's image, a JPEG, and names its digest.
-func (s *Service) PageImage(ctx context.Context, who account.Actor, id ID, number int, size Size) (f blob.File, digest string, err error) {
+func (s *Service) PageImage(ctx context.Context, who account.Actor, id ID, number int, size Size) (f *blob.Reader, digest string, err error) {
 	defer fault.Wrap(&err, "document.PageImage %s %d", id, number)
 	p, err := s.Page(ctx, who, id, number)
 	if err != nil {
