@@ -53,7 +53,7 @@ func openMail(f *os.File) (document, error) {
 	if len(r.attached) > 0 {
 		b.WriteString("\n\nAttachments: " + strings.Join(r.attached, ", "))
 	}
-	return &textDocument{title: clean(title), pages: paginate(tidyEnds(b.String()))}, nil
+	return &textDocument{title: oneLine(title), pages: paginate(tidyEnds(b.String()))}, nil
 }
 
 // tidyEnds tidies a text that is longer than a page.

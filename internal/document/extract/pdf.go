@@ -138,48 +138,59 @@ func (d *pdfDocument) close() {
 func (d *pdfDocument) describe() {
 	meta, err := d.pdf.FPDF_GetMetaText(&requests.FPDF_GetMetaText{Document: d.ref, Tag: "Title"})
 	if err == nil {
-		d.title = cutBytes(strings.Join(strings.Fields(clean(meta.Value)), " "), maxTitle)
+		d.title = oneLine(meta.Value)
 	}
-	first, err := d.pdf.FPDFBookmark_GetFirstChild(&requests.FPDFBookmark_GetFirstChild{Document: d.ref})
+	if !d.walkOutline(nil, 1) {
+		return // cut short: titles are all that is wanted of an endless one
+	}
+	marks, err := d.pdf.GetBookmarks(&requests.GetBookmarks{Document: d.ref})
 	if err == nil {
-		d.addOutline(first.Bookmark, 1)
+		d.outline = d.flatten(nil, marks.Bookmarks, 1)
 	}
 }
 
-// addOutline adds a bookmark, those below it and those after it.
-func (d *pdfDocument) addOutline(b *references.FPDF_BOOKMARK, level int) {
-	for b != nil && len(d.outline) < maxOutline {
+// walkOutline collects the titles below a bookmark step by step, and says
+// whether they come to an end: the library's own list of them does not, when
+// they turn in a circle.
+func (d *pdfDocument) walkOutline(parent *references.FPDF_BOOKMARK, level int) bool {
+	child, err := d.pdf.FPDFBookmark_GetFirstChild(&requests.FPDFBookmark_GetFirstChild{Document: d.ref, Bookmark: parent})
+	if err != nil || child.Bookmark != nil && level > maxLevel {
+		return false
+	}
+	for b := child.Bookmark; b != nil; {
 		title, err := d.pdf.FPDFBookmark_GetTitle(&requests.FPDFBookmark_GetTitle{Bookmark: *b})
-		if err != nil {
-			return
+		if err != nil || len(d.outline) == maxOutline {
+			return false
 		}
-		text := cutBytes(strings.Join(strings.Fields(clean(title.Title)), " "), maxTitle)
-		d.outline = append(d.outline, OutlineItem{Title: text, Page: d.destination(*b), Level: level})
-		if level < maxLevel {
-			child, err := d.pdf.FPDFBookmark_GetFirstChild(&requests.FPDFBookmark_GetFirstChild{Document: d.ref, Bookmark: b})
-			if err == nil {
-				d.addOutline(child.Bookmark, level+1)
-			}
+		d.outline = append(d.outline, OutlineItem{Title: oneLine(title.Title), Level: level})
+		if !d.walkOutline(b, level+1) {
+			return false
 		}
 		next, err := d.pdf.FPDFBookmark_GetNextSibling(&requests.FPDFBookmark_GetNextSibling{Document: d.ref, Bookmark: *b})
 		if err != nil {
-			return
+			return false
 		}
 		b = next.Bookmark
 	}
+	return true
 }
 
-// destination is the page that a bookmark leads to, 0 when to none.
-func (d *pdfDocument) destination(b references.FPDF_BOOKMARK) int {
-	dest, err := d.pdf.FPDFBookmark_GetDest(&requests.FPDFBookmark_GetDest{Document: d.ref, Bookmark: b})
-	if err != nil || dest.Dest == nil {
-		return 0
+// flatten lists bookmarks with the pages that they lead to. (The library's
+// way to ask for the destination of one bookmark asks PDFium for another.)
+func (d *pdfDocument) flatten(items []OutlineItem, marks []responses.GetBookmarksBookmark, level int) []OutlineItem {
+	for _, m := range marks {
+		item := OutlineItem{Title: oneLine(m.Title), Level: level}
+		if m.DestInfo != nil && m.DestInfo.PageIndex >= 0 && m.DestInfo.PageIndex < d.pages {
+			item.Page = m.DestInfo.PageIndex + 1
+		}
+		items = d.flatten(append(items, item), m.Children, level+1)
 	}
-	page, err := d.pdf.FPDFDest_GetDestPageIndex(&requests.FPDFDest_GetDestPageIndex{Document: d.ref, Dest: *dest.Dest})
-	if err != nil || page.Index < 0 || page.Index >= d.pages {
-		return 0
-	}
-	return page.Index + 1
+	return items
+}
+
+// oneLine makes a title of what a file gives as one.
+func oneLine(text string) string {
+	return cutBytes(strings.Join(strings.Fields(clean(text)), " "), maxTitle)
 }
 
 func (d *pdfDocument) page(ctx context.Context, n int) (Page, error) {
