@@ -1,0 +1,3 @@
+package press
+
+func manual() (File, error) { return newBook("x", day(2023, 1, 1)).file("watermaker-manual.pdf") }
