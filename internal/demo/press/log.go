@@ -26,7 +26,7 @@ func warrantyCard() (File, error) {
 		"within 30 days of sale with this card and the bill of sale.")
 	p.signature(24, 138, 50, 91, "Dealer")
 	p.stamp(128, 133, grey(60), "REGISTERED", "02 JUL 2020")
-	s := scanner{skew: -1.5, dust: 900, seed: 606}
+	s := scanner{skew: -1.5, grain: 7, dust: 900, seed: 606}
 	img := s.read(sheet.img)
 	return pngFile("engine-warranty-card.png", p, img)
 }

@@ -61,7 +61,7 @@ func photograph(plate *image.Gray, rng *rand.Rand) *image.RGBA {
 			if !on {
 				tone = 38 + (x*7+y*3)/90%6 + 20*y/h
 			}
-			lamp := 150 - (abs(x-420)+abs(y-330))/12
+			lamp := 165 - (abs(x-420)+abs(y-330))/12
 			tone = tone*lamp/120 + rng.IntN(15) - 7
 			out.SetRGBA(x, y, color.RGBA{R: clamp(tone + 4), G: clamp(tone), B: clamp(tone - 9), A: 255})
 		}

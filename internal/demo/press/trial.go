@@ -49,7 +49,7 @@ func trialReport(b *book) {
 
 func trialProtocol(p *page) {
 	p.y = 22
-	p.title(font{bold, 16}, "ENGINE ROOM PROTOCOL, FILLED IN BY HAND")
+	p.title(font{bold, 16}, "ENGINE ROOM PROTOCOL")
 	p.boxes(13, box{1, "PORT ENGINE", "Norskerry NK12-1400, NK12-41102"}, box{1, "STARBOARD ENGINE", "Norskerry NK12-1400, NK12-41103"})
 	p.y += 4
 	rows := make([][]string, 0, 9)
