@@ -2,6 +2,7 @@ package press
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -106,6 +107,16 @@ func (p *page) truth() string {
 		i = j
 	}
 	return strings.Join(lines, "\n")
+}
+
+// fits reports text that ran over the footer or off the paper.
+func (p *page) fits() error {
+	for _, m := range p.marks {
+		if m.y > p.h-10 || (m.y > p.h-17 && m.y < p.h-12) || m.x < 0 || m.x > p.w-10 {
+			return fmt.Errorf("%q at %.0f, %.0f mm does not fit on the page", m.s, m.x, m.y)
+		}
+	}
+	return nil
 }
 
 // wrap breaks s into lines no wider than width. A line break in s is kept.

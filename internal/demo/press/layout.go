@@ -72,10 +72,12 @@ func (p *page) lines(f font, lines ...string) {
 }
 
 // item prints one entry of a list behind its number or bullet.
-func (p *page) item(f font, label, s string) {
+func (p *page) item(f font, label, s string) { p.indented(f, 9, label, s) }
+
+func (p *page) indented(f font, by float64, label, s string) {
 	p.put(p.left, p.y+f.size*mmPerPoint, f, black(), label)
-	for _, line := range p.wrap(f, s, p.right-p.left-9) {
-		p.put(p.left+9, p.y+f.size*mmPerPoint, f, black(), line)
+	for _, line := range p.wrap(f, s, p.right-p.left-by) {
+		p.put(p.left+by, p.y+f.size*mmPerPoint, f, black(), line)
 		p.y += f.leading()
 	}
 	p.y += 1

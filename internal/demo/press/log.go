@@ -71,7 +71,7 @@ func logRows() [][][]string {
 			{"2021-05-03", "198", "200 h service, zinc pencils, belts port and centre, coolant hose starboard", "dealer"},
 			{"2021-09-20", "311", "Pods: oil changed, anodes 6 pieces, propeller cones greased", "yard"},
 			{"2021-12-04", "398", "House batteries renewed: 4 x Volthaven LFP-300, serials VH300-7781 to 7784, charger profile set", "electrician"},
-			{"2022-03-02", "414", "Fuel return hose centre engine renewed and rerouted, survey finding 5.1 cured", "dealer"},
+			{"2022-03-02", "414", "Fuel return hose centre engine renewed and rerouted, survey finding 4.1 cured", "dealer"},
 			{"2022-03-04", "414", "Bilge float lazarette renewed, alarm tested at both helms", "captain"},
 			{"2022-04-11", "421", "Haul-out: antifouling, port pod seal ring, seacock 9 renewed", "yard"},
 		},
@@ -121,5 +121,5 @@ at the berth.
 Kind regards
 Service desk, Gyroswell Example Service
 `
-	return mail("stabiliser-quote.eml", body, quote), nil
+	return letter("stabiliser-quote.eml", body, quote), nil
 }

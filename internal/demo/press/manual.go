@@ -3,6 +3,7 @@ package press
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -111,7 +112,7 @@ func (w *writer) section(chapter, number int, c part, s section) {
 
 func (w *writer) body(p *page, s section) {
 	subject := strings.ToLower(s.title[:1]) + s.title[1:]
-	w.prose(p, subject, 1)
+	w.prose(p, subject, 2)
 	if extra, ok := handWritten()[s.title]; ok {
 		p.para(font{serif, 11}, extra)
 	}
@@ -125,9 +126,9 @@ func (w *writer) body(p *page, s section) {
 	case "parts":
 		w.parts(p)
 	case "data":
-		w.data(p)
+		w.data(p, s.title)
 	default:
-		w.prose(p, subject, 2)
+		w.prose(p, subject, 4)
 		if w.rng.IntN(2) == 0 {
 			diagram(p, w.pick(components()), w.pick(components()), w.pick(components()), w.pick(components()))
 		}
@@ -143,7 +144,7 @@ func (w *writer) prose(p *page, subject string, paragraphs int) {
 	order := w.rng.Perm(len(bank))
 	for i := range paragraphs {
 		var text []string
-		for _, k := range order[i*5 : i*5+3+w.rng.IntN(3)] {
+		for _, k := range order[i*7 : i*7+4+w.rng.IntN(4)] {
 			text = append(text, w.fill(bank[k], subject))
 		}
 		p.para(font{serif, 11}, strings.Join(text, " "))
@@ -152,7 +153,9 @@ func (w *writer) prose(p *page, subject string, paragraphs int) {
 
 func (w *writer) steps(p *page, subject string) {
 	bank := instructions()
-	for i, k := range w.rng.Perm(len(bank))[:8+w.rng.IntN(4)] {
+	order := w.rng.Perm(len(bank))[:9+w.rng.IntN(4)]
+	slices.Sort(order) // the bank is in the order of work
+	for i, k := range order {
 		p.item(font{serif, 11}, fmt.Sprintf("%d.", i+1), w.fill(bank[k], subject))
 	}
 	p.y += 2
@@ -177,8 +180,8 @@ func (w *writer) faults(p *page) {
 		code, name, cause, remedy := w.describeFault(w.fault)
 		p.boxes(12, box{1, "FAULT CODE", code}, box{4, "SHOWN ON THE PANEL", name})
 		p.y += 1.5
-		p.item(font{serif, 10.5}, "Cause", "  "+cause)
-		p.item(font{serif, 10.5}, "Cure", "  "+remedy)
+		p.indented(font{serif, 10.5}, 15, "Cause", cause)
+		p.indented(font{serif, 10.5}, 15, "Cure", remedy)
 		p.y += 2
 	}
 }
@@ -198,7 +201,7 @@ func (w *writer) describeFault(n int) (code, name, cause, remedy string) {
 	name = strings.ToUpper(group) + ": " + kinds[n%len(kinds)]
 	bank := sentences()
 	return code, name,
-		w.fill("The "+group+" "+w.pick([]string{"did not answer for {n} seconds", "reads {bar} bar above its limit", "draws {amp} A more than rated", "reports a value that cannot be right", "was interrupted {n} times within an hour"})+".", group),
+		w.fill("The "+group+" "+w.pick([]string{"did not answer for {n} seconds", "reads {n} percent above its limit", "draws {amp} A more than rated", "reports a value that cannot be right", "was interrupted {n} times within an hour"})+".", group),
 		w.fill(w.pick([]string{"Check plug {x} and its seal, then acknowledge.", "Clean the {s} and start again after {n} minutes.", "Measure at terminal {x}; renew part {part} when the value is wrong.", "Open menu {menu} and teach the {s} again."})+" "+bank[w.rng.IntN(len(bank))], group)
 }
 
@@ -213,16 +216,21 @@ func (w *writer) parts(p *page) {
 	p.table(9, []column{{"Pos.", 1, true}, {"Part number", 2.4, false}, {"Designation", 5, false}, {"Pcs", 1, true}, {"Remarks", 3, false}}, rows...)
 }
 
-func (w *writer) data(p *page) {
-	names := strings.Split("Rated product flow|Feed flow|Working pressure|Highest pressure|Power at 24 V|Power at 230 V|Salinity of product|Range of sea temperature|"+
-		"Noise at 1 m|Dry weight|Length|Width|Height|Protection|Membrane area|Rejection of salt|Recovery|Oil in the pump", "|")
-	units := strings.Split("l/h|l/min|bar|bar|W|W|ppm|°C|dB(A)|kg|mm|mm|mm|IP|m2|%|%|ml", "|")
-	rows := make([][]string, 0, 12)
-	for _, k := range w.rng.Perm(len(names))[:12] {
-		base := 20 + w.rng.IntN(400)
-		rows = append(rows, []string{names[k], units[k], fmt.Sprint(base), fmt.Sprint(base + w.rng.IntN(30)), fmt.Sprint(base + 20 + w.rng.IntN(60))})
+// data prints the table of a section, a value for each model.
+func (w *writer) data(p *page, title string) {
+	cols := []column{{"Value", 5, false}, {"Unit", 1.6, false}, {"DS-160-12", 2, true}, {"DS-160-24", 2, true}, {"DS-160-230", 2, true}}
+	switch title {
+	case "Schedule":
+		cols = []column{{"Work", 6, false}, {"Every", 2.4, false}, {"Or after", 2, false}, {"By", 2, false}}
+	case "Parameters":
+		cols = []column{{"No.", 1, false}, {"Parameter", 5, false}, {"Unit", 1.6, false}, {"At delivery", 2, true}, {"Range", 2.4, true}}
 	}
-	p.table(9.5, []column{{"Value", 5, false}, {"Unit", 1.5, false}, {"DS-160-12", 2, true}, {"DS-160-24", 2, true}, {"DS-160-230", 2, true}}, rows...)
+	var rows [][]string
+	for line := range strings.SplitSeq(dataTables()[title], "\n") {
+		rows = append(rows, strings.Split(line, "|"))
+	}
+	p.table(9.5, cols, rows...)
+	w.prose(p, strings.ToLower(title), 2)
 }
 
 // diagram draws a flow from left to right.

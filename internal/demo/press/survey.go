@@ -33,11 +33,38 @@ func survey() (File, error) {
 				rows[k] = []string{fmt.Sprintf("%d.%d", i+2, k+1), f.grade, f.place, f.text}
 			}
 			p.table(9, []column{{"No.", 1, false}, {"Grade", 1.2, false}, {"Place", 3, false}, {"Finding and recommendation", 8, false}}, rows...)
+			planOfFindings(p, i+2, len(c.findings))
 		}
 		p.footer(fmt.Sprintf("Survey SR-2022-031, Calypso, page %d of 12", b.pdf.PageNo()))
 	}
 	surveyClose(b)
 	return b.file("pre-purchase-survey.pdf")
+}
+
+// planOfFindings sketches the boat from above with a ring for each finding.
+func planOfFindings(p *page, chapter, findings int) {
+	top := p.y + 12
+	at := func(u, v float64) point { return point{p.left + 10 + 150*u, top + 30 + 26*v} }
+	var port, starboard []point
+	for i := range 41 {
+		u := float64(i) / 40
+		beam := 1 - 0.15*(1-2*u)*(1-2*u)
+		if u > 0.5 {
+			beam = 1 - 4*(u-0.5)*(u-0.5)
+		}
+		port, starboard = append(port, at(u, -beam)), append(starboard, at(u, beam))
+	}
+	p.trace(port, 0.5, grey(60))
+	p.trace(starboard, 0.5, grey(60))
+	p.trace([]point{at(0, -0.85), at(0, 0.85)}, 0.5, grey(60))
+	p.trace([]point{at(0.2, -0.6), at(0.62, -0.55), at(0.72, 0), at(0.62, 0.55), at(0.2, 0.6), at(0.2, -0.6)}, 0.3, grey(120))
+	p.trace([]point{at(0.02, 0), at(0.98, 0)}, 0.15, grey(170))
+	for i := range findings {
+		q := at(0.1+float64((chapter*37+i*29)%70)/100, float64((chapter*53+i*41)%120-60)/100)
+		p.circle(q.x, q.y, 4, 0.5, ink{180, 40, 30})
+		p.put(q.x-2.4, q.y+1, font{bold, 8}, ink{180, 40, 30}, fmt.Sprintf("%d.%d", chapter, i+1))
+	}
+	p.put(p.left+10, top+64, font{italic, 9}, grey(80), "Sketch from above, bow to the right, not to scale. Rings: place of the findings.")
 }
 
 func surveyCover(b *book) {
@@ -68,9 +95,9 @@ func surveySummary(b *book) {
 	p.para(f, "The boat was found in good structural condition for her age. Nothing was seen that would speak against a purchase, provided that the three findings of grade A are cured before she goes to sea.")
 	p.table(9.5, []column{{"Grade", 1, false}, {"Meaning", 6, false}, {"Count", 1, true}},
 		[]string{"A", "first priority, touches safety: cure before use", "3"},
-		[]string{"B", "timely attention: cure within the season", "9"},
+		[]string{"B", "timely attention: cure within the season", "10"},
 		[]string{"C", "note: cure when convenient", "7"})
-	p.para(f, "Findings of grade A: the inoperative bilge alarm in the lazarette (4.1), the chafed fuel return hose at the centre engine (5.1) and the overdue hydrostatic release of the life-raft (8.1).")
+	p.para(f, "Findings of grade A: the inoperative bilge alarm in the lazarette (3.1), the chafed fuel return hose at the centre engine (4.1) and the overdue hydrostatic release of the life-raft (7.1).")
 	p.heading("Valuation")
 	p.para(f, "Market value in the condition found, value added tax paid, lying Lymington: EUR 1,090,000. Replacement as new with like equipment: EUR 1,650,000. These figures are opinions, not promises.")
 	p.heading("Method and limits")

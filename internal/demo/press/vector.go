@@ -101,9 +101,13 @@ func (b *book) page() *page {
 // chapter adds an entry to the outline that points at the current page.
 func (b *book) chapter(level int, title string) { b.pdf.Bookmark(title, level, 0) }
 
-// scanned adds a page that is nothing but the picture of p.
-func (b *book) scanned(p *page, img image.Image, quality int) error {
-	data, err := jpegBytes(img, quality)
+// scanned adds a page that is nothing but the picture of p. Each picture
+// loses a few columns of its margin: fpdf writes pictures in the order of
+// their widths, and equal widths would come in a random order.
+func (b *book) scanned(p *page, img *image.Gray, quality int) error {
+	size := img.Rect
+	size.Max.X -= len(b.pages)
+	data, err := jpegBytes(img.SubImage(size), quality)
 	if err != nil {
 		return err
 	}
@@ -123,7 +127,10 @@ func (b *book) file(name string) (File, error) {
 		return File{}, err
 	}
 	f := File{Name: name, Data: out.Bytes()}
-	for _, p := range b.pages {
+	for i, p := range b.pages {
+		if err := p.fits(); err != nil {
+			return File{}, fmt.Errorf("%s, page %d: %w", name, i+1, err)
+		}
 		f.Truth = append(f.Truth, p.truth())
 	}
 	return f, nil

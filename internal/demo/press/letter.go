@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// mail writes an e-mail with one attachment. Its truth is subject and body;
+// letter writes an e-mail with one attachment. Its truth is subject and body;
 // the attachment is a paper of its own.
-func mail(name, body string, attached File) File {
+func letter(name, body string, attached File) File {
 	const subject = "Quote Q-5520, stabilisers of Aurelia Example"
 	const boundary = "=-navidocs-demo-5520"
 	var m strings.Builder
