@@ -134,3 +134,12 @@ func wholeFile(err error) error {
 	}
 	return err
 }
+
+// Reading is the same Extractor for pages in other languages.
+func (e *Extractor) Reading(languages []string) *Extractor {
+	o := e.options
+	if len(languages) > 0 {
+		o.Languages = languages
+	}
+	return &Extractor{options: o}
+}
