@@ -53,7 +53,8 @@ type Config struct {
 	BaseURL        string
 	CORSOrigin     string
 	TrustedProxies []netip.Prefix
-	MaxUpload      int64
+	// RefreshTTL is how long a browser keeps its refresh cookie.
+	RefreshTTL time.Duration
 	// RateLimit is how many requests an anonymous address has per RateWindow;
 	// signed-in users have 20 times that.
 	RateLimit  int
@@ -112,13 +113,12 @@ func (c Config) withDefaults() Config {
 		c.Observe = func(string, string, int, time.Duration) {}
 	}
 	if c.Limit == nil {
-		c.Limit = func(context.Context, string, int, time.Duration) (Decision, error) { return Decision{Allowed: true}, nil }
+		c.Limit = func(context.Context, string, int, time.Duration) (Decision, error) {
+			return Decision{Allowed: true}, nil
+		}
 	}
 	if c.RateWindow == 0 {
 		c.RateLimit, c.RateWindow = 100, 15*time.Minute
-	}
-	if c.MaxUpload == 0 {
-		c.MaxUpload = 512 << 20
 	}
 	return c
 }

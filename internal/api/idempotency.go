@@ -51,7 +51,7 @@ func (a *API) repeat(ctx huma.Context, next func(huma.Context)) {
 		a.replay(ctx, first)
 		return
 	}
-	rec := &recorder{Context: ctx, body: bytes.NewReader(sent), kept: kept{Headers: map[string]string{}}}
+	rec := &recorder{humaContext: ctx, body: bytes.NewReader(sent), kept: kept{Headers: map[string]string{}}}
 	next(rec)
 	a.keep(ctx, who.UserID, key, rec)
 }
@@ -71,8 +71,11 @@ func (a *API) replay(ctx huma.Context, stored []byte) {
 }
 
 // recorder passes an answer on and remembers it.
+// humaContext has another name than its method Context, so that it can be embedded.
+type humaContext = huma.Context
+
 type recorder struct {
-	huma.Context
+	humaContext
 	body io.Reader
 	kept kept
 }
@@ -81,7 +84,7 @@ func (r *recorder) BodyReader() io.Reader { return r.body }
 
 func (r *recorder) SetStatus(status int) {
 	r.kept.Status = status
-	r.Context.SetStatus(status)
+	r.humaContext.SetStatus(status)
 }
 
 func (r *recorder) SetHeader(name, value string) {
@@ -89,10 +92,12 @@ func (r *recorder) SetHeader(name, value string) {
 	case "Content-Type", "Location", "Etag":
 		r.kept.Headers[name] = value
 	}
-	r.Context.SetHeader(name, value)
+	r.humaContext.SetHeader(name, value)
 }
 
-func (r *recorder) BodyWriter() io.Writer { return io.MultiWriter(r.Context.BodyWriter(), keptWriter{&r.kept}) }
+func (r *recorder) BodyWriter() io.Writer {
+	return io.MultiWriter(r.humaContext.BodyWriter(), keptWriter{&r.kept})
+}
 
 type keptWriter struct{ kept *kept }
 

@@ -348,4 +348,3 @@ func (s *Service) purge(ctx context.Context, tx *db.Tx, id ID) error {
 	_, err := tx.Exec(ctx, "DELETE FROM documents WHERE id = $1 AND deleted_at IS NOT NULL", id)
 	return err
 }
-

@@ -107,35 +107,58 @@ func safeName(name string) string {
 	return name
 }
 
-// Upload keeps a file, streamed to storage, and has it read in the background.
-// The same bytes again are a Conflict that names the document which has them,
-// unless Link is set.
-func (s *Service) Upload(ctx context.Context, who account.Actor, u Upload, body io.Reader) (d Document, err error) {
-	defer fault.Wrap(&err, "document.Upload")
+// Received are bytes that are in storage and belong to nobody yet.
+type Received struct {
+	digest    blob.Digest
+	bytes     int64
+	mediaType string
+}
+
+// Upload keeps a file and has it read in the background: Receive and Add.
+func (s *Service) Upload(ctx context.Context, who account.Actor, u Upload, body io.Reader) (Document, error) {
+	got, err := s.Receive(ctx, who, u, body)
+	if err != nil {
+		return Document{}, err
+	}
+	return s.Add(ctx, who, u, *got)
+}
+
+// Receive streams a file to storage. What is known of it already is checked
+// first, so that bytes which would be refused need not be sent.
+func (s *Service) Receive(ctx context.Context, who account.Actor, u Upload, body io.Reader) (got *Received, err error) {
+	defer fault.Wrap(&err, "document.Receive")
+	if len(who.Orgs(account.Member)) == 0 {
+		return nil, fault.New(fault.Forbidden, "this needs the role member")
+	}
+	if len(u.BoatIDs) > 0 || len(u.EquipmentIDs) > 0 {
+		if _, err := s.place(ctx, s.db, who, u); err != nil {
+			return nil, err
+		}
+	}
+	got = &Received{}
+	if got.digest, got.bytes, err = s.store.Put(ctx, &limited{r: body, left: s.config.MaxBytes, limit: s.config.MaxBytes}); err != nil {
+		return nil, err
+	}
+	got.mediaType, err = s.sniff(ctx, got.digest)
+	return got, err
+}
+
+// Add makes a document of received bytes. The same bytes again are a Conflict
+// that names the document which has them, unless Link is set.
+func (s *Service) Add(ctx context.Context, who account.Actor, u Upload, got Received) (d Document, err error) {
+	defer fault.Wrap(&err, "document.Add")
 	if err := u.check(); err != nil {
 		return d, err
 	}
-	if u.OrgID, err = s.place(ctx, s.db, who, u); err != nil {
-		return d, err
-	}
-	digest, size, err := s.store.Put(ctx, &limited{r: body, left: s.config.MaxBytes, limit: s.config.MaxBytes})
-	if err != nil {
-		return d, err
-	}
-	mediaType, err := s.sniff(ctx, digest)
-	if err != nil {
-		return d, err
-	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		// The boats once more: they may have gone while the bytes came.
-		if _, err := s.place(ctx, tx, who, u); err != nil {
+		if u.OrgID, err = s.place(ctx, tx, who, u); err != nil {
 			return err
 		}
-		d, err = s.insert(ctx, tx, who, u, string(digest), size, mediaType)
+		d, err = s.insert(ctx, tx, who, u, string(got.digest), got.bytes, got.mediaType)
 		return err
 	})
 	if fault.Is(err, fault.Conflict) {
-		return s.duplicate(ctx, who, u, string(digest), err)
+		return s.duplicate(ctx, who, u, string(got.digest), err)
 	}
 	return d, err
 }
@@ -331,4 +354,3 @@ func (s *Service) duplicate(ctx context.Context, who account.Actor, u Upload, di
 	patch.BoatIDs, patch.EquipmentIDs = &boats, &equipment
 	return s.Update(ctx, who, first.ID, patch, "")
 }
-

@@ -40,7 +40,9 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 
 // OnEquipment sets what is told of every equipment change, inside its
 // transaction; a deleted one has DeletedAt set.
-func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment) error) { s.indexed = f }
+func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment) error) {
+	s.indexed = f
+}
 
 // Version is a row's state as its reader saw it, for If-Match; "" means any.
 type Version string

@@ -90,4 +90,6 @@ func scanStatus(r db.Row) (s Status, err error) {
 func (q *Queue) Status(ctx context.Context, id string) (Status, error) { return Load(ctx, q.db, id) }
 
 // List reads the newest statuses of some organizations, at most 100.
-func (q *Queue) List(ctx context.Context, orgs []string) ([]Status, error) { return List(ctx, q.db, orgs) }
+func (q *Queue) List(ctx context.Context, orgs []string) ([]Status, error) {
+	return List(ctx, q.db, orgs)
+}

@@ -1,0 +1,395 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"navidocs/internal/account"
+	"navidocs/internal/document"
+	"navidocs/internal/document/extract"
+	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
+	"navidocs/internal/job"
+)
+
+type documentsInput struct {
+	paging
+	BoatID string `query:"boat_id"`
+	Type   string `query:"type"`
+	Status string `query:"status" enum:"pending,processing,ready,failed"`
+	Query  string `query:"q" maxLength:"200" doc:"part of the title; GET /api/search looks inside"`
+	Bin    bool   `query:"bin" doc:"the bin instead of what is present"`
+	Sort   string `query:"sort" doc:"created_at, title or expires_on, with - for descending"`
+}
+
+type documentPatch struct {
+	byID
+	ifMatch
+	Body document.Patch
+}
+
+func (a *API) documentOperations() {
+	add(a, op{id: "list-document-types", method: http.MethodGet, path: "/api/document-types", tag: "documents", summary: "The kinds of papers of a boat"},
+		func(context.Context, account.Actor, *struct{}) (*body[[]document.Type], error) {
+			return answer(document.Types(), nil)
+		})
+	add(a, op{id: "list-documents", method: http.MethodGet, path: "/api/documents", tag: "documents", summary: "Papers that you may see, newest first"},
+		func(ctx context.Context, who account.Actor, in *documentsInput) (*list[document.Document], error) {
+			all, total, err := a.Documents.Documents(ctx, who, document.Filter{BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
+				Status: document.Status(in.Status), Query: in.Query, Bin: in.Bin, Sort: in.Sort, Page: in.page()})
+			return listed(&in.paging, all, total, err)
+		})
+	add(a, op{id: "upload-document", method: http.MethodPost, path: "/api/documents", tag: "documents", status: http.StatusCreated,
+		summary: "Send a file; it is kept at once and read in the background"}, a.upload)
+	a.describeUpload()
+	add(a, op{id: "get-document", method: http.MethodGet, path: "/api/documents/{id}", tag: "documents", summary: "One paper"},
+		func(ctx context.Context, who account.Actor, in *byID) (*resource[document.Document], error) {
+			d, err := a.Documents.Document(ctx, who, document.ID(in.ID))
+			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
+		})
+	add(a, op{id: "update-document", method: http.MethodPatch, path: "/api/documents/{id}", tag: "documents", summary: "Change what is given"},
+		func(ctx context.Context, who account.Actor, in *documentPatch) (*resource[document.Document], error) {
+			d, err := a.Documents.Update(ctx, who, document.ID(in.ID), in.Body, in.version())
+			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
+		})
+	add(a, op{id: "delete-document", method: http.MethodDelete, path: "/api/documents/{id}", tag: "documents", summary: "Move to the bin for 30 days"},
+		func(ctx context.Context, who account.Actor, in *change) (*resource[document.Document], error) {
+			d, err := a.Documents.Delete(ctx, who, document.ID(in.ID), in.version())
+			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
+		})
+	add(a, op{id: "restore-document", method: http.MethodPost, path: "/api/documents/{id}/restore", tag: "documents", summary: "Bring back from the bin"},
+		func(ctx context.Context, who account.Actor, in *byID) (*resource[document.Document], error) {
+			d, err := a.Documents.Restore(ctx, who, document.ID(in.ID))
+			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
+		})
+	add(a, op{id: "reprocess-document", method: http.MethodPost, path: "/api/documents/{id}/reprocess", tag: "documents", status: http.StatusAccepted,
+		summary: "Read the file again"},
+		func(ctx context.Context, who account.Actor, in *byID) (*resource[document.Document], error) {
+			d, err := a.Documents.Reprocess(ctx, who, document.ID(in.ID))
+			return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/jobs/"+d.JobID), err
+		})
+	a.pageOperations()
+}
+
+// uploadInput takes the body unread: a member of type io.Reader or a declared
+// request body would make the framework read it all into memory.
+type uploadInput struct {
+	Duplicate   string `query:"duplicate" enum:"link" doc:"link: add the boats to the document that has these bytes already"`
+	ContentType string `header:"Content-Type"`
+
+	body io.Reader
+}
+
+// Resolve implements huma.Resolver: it keeps the body for the handler.
+func (u *uploadInput) Resolve(ctx huma.Context) []error {
+	r, w := humago.Unwrap(ctx)
+	u.body = &patient{r: r.Body, control: http.NewResponseController(w)}
+	return nil
+}
+
+// silence is how long an upload may send nothing.
+const silence = 30 * time.Second
+
+// patient reads as long as bytes keep coming.
+type patient struct {
+	r       io.Reader
+	control *http.ResponseController
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	// A writer without deadlines (a test's recorder) never stalls either.
+	_ = p.control.SetReadDeadline(time.Now().Add(silence)) //nolint:forbidigo // a deadline of the socket, not of the domain
+	return p.r.Read(b)
+}
+
+// maxFields bounds what an upload sends besides its file.
+const maxFields = 1 << 20
+
+func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*resource[document.Document], error) {
+	kind, params, err := mime.ParseMediaType(in.ContentType)
+	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
+		return nil, fault.New(fault.Unsupported, "send the file as multipart/form-data in a field named file")
+	}
+	form := multipart.NewReader(in.body, params["boundary"])
+	u := document.Upload{Link: in.Duplicate == "link"}
+	var got *document.Received
+	for left := int64(maxFields); ; {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, cutOff(err)
+		}
+		if part.FormName() == "file" && got == nil {
+			u.FileName = part.FileName()
+			if got, err = a.Documents.Receive(ctx, who, u, part); err != nil {
+				return nil, cutOff(err)
+			}
+			continue
+		}
+		if left, err = field(&u, part, left); err != nil {
+			return nil, err
+		}
+	}
+	if got == nil {
+		return nil, required("form.file")
+	}
+	d, err := a.Documents.Add(ctx, who, u, *got)
+	return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/documents/"+string(d.ID)), err
+}
+
+// cutOff tells an upload that broke off from one that was refused.
+func cutOff(err error) error {
+	if fault.KindOf(err) != fault.Internal {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "multipart:") || strings.Contains(err.Error(), "timeout") {
+		return fault.Because(err, fault.Invalid, "the upload broke off before its end: nothing was kept, send it again")
+	}
+	return err
+}
+
+// field reads one value of the form.
+func field(u *document.Upload, part *multipart.Part, left int64) (int64, error) {
+	raw, err := io.ReadAll(io.LimitReader(part, left+1))
+	if err != nil {
+		return left, cutOff(err)
+	}
+	if left -= int64(len(raw)); left < 0 {
+		return left, fault.New(fault.TooLarge, "the fields besides the file are larger than 1 MB")
+	}
+	value := strings.TrimSpace(string(raw))
+	if value == "" {
+		return left, nil
+	}
+	switch part.FormName() {
+	case "boat_id":
+		u.BoatIDs = append(u.BoatIDs, fleet.BoatID(value))
+	case "equipment_id":
+		u.EquipmentIDs = append(u.EquipmentIDs, fleet.EquipmentID(value))
+	case "title":
+		u.Title = value
+	case "type":
+		u.Type = value
+	case "tags":
+		u.Tags = append(u.Tags, strings.Split(value, ",")...)
+	case "issued_on":
+		u.IssuedOn = fleet.Date(value)
+	case "expires_on":
+		u.ExpiresOn = fleet.Date(value)
+	default:
+		return left, fault.Fields(fault.Field{Location: "form." + part.FormName(),
+			Message: "is unknown: an upload has file, boat_id, equipment_id, title, type, tags, issued_on, expires_on"})
+	}
+	return left, nil
+}
+
+// describeUpload adds the form to the contract after the fact: declared
+// earlier, the framework would read the body itself.
+func (a *API) describeUpload() {
+	text := &huma.Schema{Type: "string"}
+	texts := &huma.Schema{Type: "array", Items: text}
+	date := &huma.Schema{Type: "string", Format: "date"}
+	form := &huma.Schema{Type: "object", Required: []string{"file"}, Properties: map[string]*huma.Schema{
+		"file":  {Type: "string", Format: "binary", Description: "PDF, JPEG, PNG, WebP, TIFF, text, Markdown or e-mail"},
+		"title": text, "type": text, "boat_id": texts, "equipment_id": texts, "tags": text, "issued_on": date, "expires_on": date,
+	}}
+	operation := a.huma.OpenAPI().Paths["/api/documents"].Post
+	operation.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}}
+	for _, status := range []string{"415", "507"} {
+		operation.Responses[status] = operation.Responses["413"]
+	}
+}
+
+type pageInput struct {
+	byID
+	Number int `path:"number" minimum:"1" maximum:"100000"`
+}
+
+type imageInput struct {
+	pageInput
+	Size string `query:"size" enum:"thumb,screen" default:"screen"`
+}
+
+type contentInput struct {
+	byID
+	Download bool   `query:"download" doc:"ask the browser to save it"`
+	Range    string `header:"Range"`
+}
+
+func (a *API) pageOperations() {
+	add(a, op{id: "list-pages", method: http.MethodGet, path: "/api/documents/{id}/pages", tag: "documents", summary: "Pages with their text"},
+		func(ctx context.Context, who account.Actor, in *pageOf) (*list[document.Page], error) {
+			all, total, err := a.Documents.Pages(ctx, who, document.ID(in.ID), in.page())
+			return listed(&in.paging, all, total, err)
+		})
+	add(a, op{id: "get-page", method: http.MethodGet, path: "/api/documents/{id}/pages/{number}", tag: "documents", summary: "One page"},
+		func(ctx context.Context, who account.Actor, in *pageInput) (*body[document.Page], error) {
+			return answer(a.Documents.Page(ctx, who, document.ID(in.ID), in.Number))
+		})
+	add(a, op{id: "get-page-image", method: http.MethodGet, path: "/api/documents/{id}/pages/{number}/image", tag: "documents", summary: "A page as it looks, JPEG"}, a.pageImage)
+	add(a, op{id: "get-outline", method: http.MethodGet, path: "/api/documents/{id}/outline", tag: "documents", summary: "Table of contents"},
+		func(ctx context.Context, who account.Actor, in *byID) (*body[[]extract.OutlineItem], error) {
+			return answer(a.Documents.Outline(ctx, who, document.ID(in.ID)))
+		})
+	add(a, op{id: "get-content", method: http.MethodGet, path: "/api/documents/{id}/content", tag: "documents", summary: "The file itself; ranges are served"}, a.content)
+	add(a, op{id: "watch-progress", method: http.MethodGet, path: "/api/documents/{id}/progress", tag: "documents",
+		summary: "Server-sent events while a document is read, the document each time"}, a.progress)
+	a.describeFiles()
+}
+
+// describeFiles says in the contract what is not JSON.
+func (a *API) describeFiles() {
+	for path, media := range map[string]string{
+		"/api/documents/{id}/content":              "application/octet-stream",
+		"/api/documents/{id}/pages/{number}/image": "image/jpeg",
+		"/api/documents/{id}/progress":             "text/event-stream",
+	} {
+		schema := &huma.Schema{Type: "string"}
+		if media != "text/event-stream" {
+			schema.Format = "binary"
+		}
+		a.huma.OpenAPI().Paths[path].Get.Responses["200"].Content = map[string]*huma.MediaType{media: {Schema: schema}}
+	}
+}
+
+func (a *API) content(ctx context.Context, who account.Actor, in *contentInput) (*huma.StreamResponse, error) {
+	whole := in.Range == "" || strings.HasPrefix(strings.TrimSpace(in.Range), "bytes=0-")
+	d, f, err := a.Documents.Content(ctx, who, document.ID(in.ID), whole)
+	if err != nil {
+		return nil, err
+	}
+	disposition := "inline"
+	if in.Download {
+		disposition = "attachment"
+	}
+	return serveFile(f, d.CreatedAt, d.SHA256, d.MediaType, mime.FormatMediaType(disposition, map[string]string{"filename": d.FileName})), nil
+}
+
+func (a *API) pageImage(ctx context.Context, who account.Actor, in *imageInput) (*huma.StreamResponse, error) {
+	f, digest, err := a.Documents.PageImage(ctx, who, document.ID(in.ID), in.Number, document.Size(in.Size))
+	if err != nil {
+		return nil, err
+	}
+	return serveFile(f, time.Time{}, digest, "image/jpeg", ""), nil
+}
+
+// serveFile answers with stored bytes: ranges, ETag, and a sandbox around
+// whatever a stranger's file might try in a browser.
+func serveFile(f io.ReadSeekCloser, modified time.Time, digest, mediaType, disposition string) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		defer f.Close() //nolint:errcheck // only read from
+		r, w := humago.Unwrap(ctx)
+		h := w.Header()
+		h.Set("ETag", `"`+digest+`"`)
+		h.Set("Content-Type", mediaType)
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'")
+		h.Set("Cache-Control", "private, no-cache")
+		if disposition != "" {
+			h.Set("Content-Disposition", disposition)
+		}
+		http.ServeContent(w, r, "", modified, f)
+	}}
+}
+
+// recheck is how often an open stream asks whether its reader still may read.
+const recheck = 30 * time.Second
+
+// progress streams the document each time it changes, until it has ended.
+func (a *API) progress(ctx context.Context, who account.Actor, in *byID) (*huma.StreamResponse, error) {
+	id := document.ID(in.ID)
+	if _, err := a.Documents.Document(ctx, who, id); err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		ctx, cancel := context.WithCancel(hctx.Context())
+		defer cancel()
+		_, w := humago.Unwrap(hctx)
+		w.Header().Set("Content-Type", "text/event-stream")
+		control := http.NewResponseController(w)
+		changed, tick := a.config.Watch(ctx, id), time.NewTicker(recheck)
+		defer tick.Stop()
+		for {
+			d, err := a.Documents.Document(ctx, who, id)
+			if err != nil || a.event(w, d) != nil || control.Flush() != nil || ended(d) {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if !a.Accounts.Alive(ctx, who) {
+					return
+				}
+			case _, ok := <-changed:
+				if !ok {
+					return
+				}
+			}
+		}
+	}}, nil
+}
+
+func ended(d document.Document) bool {
+	return d.Status == document.Ready || d.Status == document.Failed || d.DeletedAt != nil
+}
+
+func (a *API) event(w io.Writer, d document.Document) error {
+	text, err := marshal(d)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "event: progress\ndata: %s\n\n", text)
+	return err
+}
+
+type searchInput struct {
+	paging
+	Query  string `query:"q" required:"true" maxLength:"500" doc:"words, \"phrases\", and prefixes with *"`
+	BoatID string `query:"boat_id"`
+	Type   string `query:"type" doc:"document type"`
+	From   string `query:"from" doc:"date of the paper, YYYY-MM-DD"`
+	To     string `query:"to"`
+}
+
+func (a *API) searchOperations() {
+	add(a, op{id: "search", method: http.MethodGet, path: "/api/search", tag: "search", summary: "Find pages, titles and equipment by their words"},
+		func(ctx context.Context, who account.Actor, in *searchInput) (*body[document.Results], error) {
+			return answer(a.Documents.Search(ctx, who, document.Query{Text: in.Query, BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
+				From: fleet.Date(in.From), To: fleet.Date(in.To), Page: in.page()}))
+		})
+	add(a, op{id: "get-job", method: http.MethodGet, path: "/api/jobs/{id}", tag: "jobs", summary: "How far background work is"}, a.job)
+	add(a, op{id: "list-jobs", method: http.MethodGet, path: "/api/jobs", tag: "jobs", summary: "The newest background work of your organizations"},
+		func(ctx context.Context, who account.Actor, _ *struct{}) (*body[[]job.Status], error) {
+			var orgs []string
+			for _, o := range who.Orgs(account.Admin) {
+				orgs = append(orgs, string(o))
+			}
+			if len(orgs) == 0 {
+				return nil, fault.New(fault.Forbidden, "this needs the role admin")
+			}
+			return answer(a.Jobs.List(ctx, orgs))
+		})
+}
+
+func (a *API) job(ctx context.Context, who account.Actor, in *byID) (*body[job.Status], error) {
+	s, err := a.Jobs.Status(ctx, in.ID)
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.New(fault.NotFound, "job not found")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer(s, who.Require(account.OrgID(s.OrgID), account.Viewer, "job"))
+}
