@@ -121,7 +121,7 @@ func (s *Service) unseal(purpose, sealed string) ([]byte, error) {
 }
 
 func (s *Service) box(purpose string) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, s.config.Secret, nil, "navidocs/"+purpose, 32)
+	key, err := hkdf.Key(sha256.New, s.config.SealKey, nil, "navidocs/"+purpose, 32)
 	if err != nil {
 		return nil, err
 	}

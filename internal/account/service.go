@@ -26,6 +26,8 @@ const (
 type Config struct {
 	// Secret signs access tokens; at least 32 bytes.
 	Secret []byte
+	// SealKey is the master key from which stored secrets are sealed.
+	SealKey []byte
 	// AccessTTL and RefreshTTL bound the tokens.
 	AccessTTL, RefreshTTL time.Duration
 	Registration          Registration

@@ -290,3 +290,39 @@ func endSession(ctx context.Context, tx *db.Tx, session SessionID, why string) e
 		db.Micros(tx.Now()), why, session)
 	return err
 }
+
+// ActorFor is the actor of a command that an operator runs on the machine
+// itself, in a user's name; NotFound when there is no such user.
+func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err error) {
+	defer fault.Wrap(&err, "account.ActorFor")
+	email, _ = NormalEmail(email)
+	user, err := db.One(ctx, s.db, scanUser, "SELECT "+userColumns+" FROM users WHERE email = $1 AND deleted_at IS NULL", email)
+	if fault.Is(err, fault.NotFound) {
+		return who, fault.New(fault.NotFound, "no user has the address %s: navidocs user create makes one", email)
+	}
+	if err != nil {
+		return who, err
+	}
+	who = Actor{UserID: user.ID, Email: user.Email, Name: user.Name, Verified: user.EmailVerified, Roles: map[OrgID]Role{}, Address: "console"}
+	_, err = db.Collect(ctx, s.db, func(r db.Row) (_ struct{}, err error) {
+		var org OrgID
+		var role Role
+		err = r.Scan(&org, &role)
+		who.Roles[org] = role
+		return struct{}{}, err
+	}, "SELECT org_id, role FROM memberships WHERE user_id = $1", user.ID)
+	return who, err
+}
+
+// OnlyUser is the address of the one user of a small installation, or an error
+// that asks to name one.
+func (s *Service) OnlyUser(ctx context.Context) (string, error) {
+	all, err := db.Collect(ctx, s.db, db.Scalar[string], "SELECT email FROM users WHERE deleted_at IS NULL LIMIT 2")
+	if err != nil {
+		return "", err
+	}
+	if len(all) != 1 {
+		return "", fault.New(fault.Invalid, "name the user with --user ADDRESS: there are none or several")
+	}
+	return all[0], nil
+}

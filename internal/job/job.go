@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -134,6 +135,7 @@ type Queue struct {
 	work      []Work
 	schedules []schedule
 	max       map[string]int
+	running   atomic.Bool // this process works the jobs
 	lite      *river.Client[*sql.Tx]
 	pg        *river.Client[pgx.Tx]
 }
@@ -166,7 +168,7 @@ func (q *Queue) Register(work ...Work) {
 	q.work = append(q.work, work...)
 }
 
-// Every enqueues args again and again while a process runs the queue.
+// Every enqueues args when the queue starts and again and again while it runs.
 func (q *Queue) Every(d time.Duration, args func() Args) {
 	q.schedules = append(q.schedules, schedule{d, args})
 }
@@ -217,6 +219,8 @@ func (q *Queue) Run(ctx context.Context) (err error) {
 	if err := client.Start(base); err != nil {
 		return err
 	}
+	q.running.Store(true)
+	defer q.running.Store(false)
 	<-ctx.Done()
 	return q.stop(base, client)
 }
@@ -281,7 +285,7 @@ func (q *Queue) riverConfig() (*river.Config, error) {
 	var periodic []*river.PeriodicJob
 	for _, s := range q.schedules {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(s.every),
-			func() (river.JobArgs, *river.InsertOpts) { return s.args(), nil }, nil))
+			func() (river.JobArgs, *river.InsertOpts) { return s.args(), nil }, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	return &river.Config{
 		Logger: q.config.Log, Workers: workers, Queues: queues, PeriodicJobs: periodic,
@@ -313,4 +317,21 @@ func Migrate(ctx context.Context, d *db.DB) (err error) {
 func (q *Queue) Depth(ctx context.Context) (int, error) {
 	return db.One(ctx, q.db, db.Scalar[int],
 		"SELECT count(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')")
+}
+
+// Working reports whether some process works the jobs now.
+func (q *Queue) Working(ctx context.Context) bool {
+	if q.db.Engine == db.Postgres {
+		n, err := db.One(ctx, q.db, db.Scalar[int], "SELECT count(*) FROM river_leader WHERE expires_at > now()")
+		return err == nil && n > 0
+	}
+	if q.running.Load() {
+		return true
+	}
+	lock := flock.New(q.config.LockPath)
+	free, err := lock.TryLock()
+	if free {
+		err = lock.Unlock()
+	}
+	return !free && err == nil
 }

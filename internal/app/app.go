@@ -1,0 +1,333 @@
+// Package app builds the whole of NaviDocs from its configuration and runs it.
+// It is the composition root: no rule lives here.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"navidocs/internal/account"
+	"navidocs/internal/api"
+	"navidocs/internal/blob"
+	"navidocs/internal/config"
+	"navidocs/internal/db"
+	"navidocs/internal/document"
+	"navidocs/internal/document/extract"
+	"navidocs/internal/event"
+	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
+	"navidocs/internal/job"
+	"navidocs/internal/kv"
+	"navidocs/internal/warranty"
+)
+
+// Options are what the configuration does not say.
+type Options struct {
+	Config  config.Config
+	Log     *slog.Logger
+	Version string
+	// Extract is the command that starts an extraction child.
+	Extract []string
+	// Now is the clock; nil means the machine's.
+	Now func() time.Time
+}
+
+// App is a built installation.
+type App struct {
+	Accounts   *account.Service
+	Boats      *fleet.Service
+	Documents  *document.Service
+	Warranties *warranty.Service
+	Events     *event.Outbox
+	Jobs       *job.Queue
+	DB         *db.DB
+	Store      blob.Store
+	API        *api.API
+
+	options  Options
+	kv       kv.Store
+	metrics  *metrics
+	closers  []func() error
+	ready    atomic.Bool
+	migrator *db.Migrator
+	// SetupCode lets the first user in; empty once there are users.
+	SetupCode string
+}
+
+// New builds everything and brings the schema up to date. Close it.
+func New(ctx context.Context, o Options) (a *App, err error) {
+	defer fault.Wrap(&err, "app.New")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a = &App{options: o, metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err := a.openStores(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := a.migrator.Up(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.buildServices(ctx); err != nil {
+		return nil, err
+	}
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Jobs: a.Jobs}, a.apiConfig())
+	return a, nil
+}
+
+func (a *App) openStores(ctx context.Context) (err error) {
+	c := a.options.Config
+	for _, dir := range []string{c.DataDir(), c.KeyDir(), c.StateDir(), a.tempDir(), a.cacheDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	if a.DB, err = db.Open(ctx, db.Options{URL: c.Storage.Database, Now: a.options.Now}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.DB.Close)
+	if a.migrator, err = a.newMigrator(); err != nil {
+		return err
+	}
+	if dir, ok := c.BlobDir(); ok {
+		disk, err := blob.OpenDisk(dir)
+		if err != nil {
+			return err
+		}
+		a.Store = disk
+		a.closers = append(a.closers, disk.Close)
+	} else if a.Store, err = blob.OpenS3(c.Storage.Blobs, a.tempDir()); err != nil {
+		return err
+	}
+	if c.Storage.Redis == "" {
+		a.kv = kv.NewMemory(a.options.Now)
+		return nil
+	}
+	redis, err := kv.NewRedis(c.Storage.Redis, a.options.Now)
+	if err != nil {
+		return err
+	}
+	a.kv = redis
+	a.closers = append(a.closers, redis.Close)
+	return nil
+}
+
+func (a *App) newMigrator() (*db.Migrator, error) {
+	lock := filepath.Join(a.options.Config.StateDir(), "migrate.lock")
+	return db.NewMigrator(a.DB, db.Migrations(), lock, func(ctx context.Context) error { return job.Migrate(ctx, a.DB) })
+}
+
+func (a *App) tempDir() string  { return filepath.Join(a.options.Config.DataDir(), "tmp") }
+func (a *App) cacheDir() string { return filepath.Join(a.options.Config.DataDir(), "cache") }
+
+func (a *App) buildServices(ctx context.Context) (err error) {
+	c, log := a.options.Config, a.options.Log
+	a.Jobs, err = job.New(a.DB, job.Config{
+		Log: quiet(log), LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+	})
+	if err != nil {
+		return err
+	}
+	signing, err := secret(c.Auth.JWTSecret, filepath.Join(c.KeyDir(), "jwt"))
+	if err != nil {
+		return err
+	}
+	sealing, err := secret(c.Webhook.Secret, filepath.Join(c.KeyDir(), "seal"))
+	if err != nil {
+		return err
+	}
+	a.Events = event.New(a.DB, a.Jobs)
+	if a.SetupCode, err = a.setupCode(ctx); err != nil {
+		return err
+	}
+	a.Accounts = account.New(a.DB, account.Config{
+		Secret: signing, SealKey: sealing, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
+		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
+	})
+	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
+	reader := extract.New(extract.Options{
+		Command: a.options.Extract, CacheDir: a.cacheDir(), TessdataDir: filepath.Join(c.DataDir(), "tessdata"), Languages: c.Document.OCRLanguages,
+	})
+	a.Documents = document.New(a.DB, a.Store, a.Accounts, a.Boats, a.Events, a.Jobs, reader, document.Config{
+		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
+	})
+	a.Warranties = warranty.New(a.DB, a.Accounts, a.Boats, a.Events)
+	a.registerJobs()
+	return nil
+}
+
+// changed wakes whoever watches a document.
+func (a *App) changed(id document.ID) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) //nolint:forbidigo // a wake-up after a commit belongs to no request
+	defer cancel()
+	if err := a.kv.Publish(ctx, topic(id)); err != nil {
+		a.options.Log.Warn("wake-up lost", "document_id", id, "error", err)
+	}
+}
+
+func topic(id document.ID) string { return "document:" + string(id) }
+
+func (a *App) registerJobs() {
+	a.Jobs.Register(a.Events.Jobs()...)
+	a.Jobs.Register(a.Accounts.Jobs()...)
+	a.Jobs.Register(a.Documents.Jobs()...)
+	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
+		_, err := blob.Collect(ctx, a.DB, a.Store)
+		return err
+	}))
+	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
+}
+
+// collectArgs ask for bytes without an owner to be removed.
+type collectArgs struct{}
+
+// Kind implements job.Args.
+func (collectArgs) Kind() string { return "blob.collect" }
+
+func (a *App) apiConfig() api.Config {
+	c := a.options.Config
+	origin := ""
+	if len(c.Server.CORSOrigins) > 0 {
+		origin = c.Server.CORSOrigins[0]
+	}
+	return api.Config{
+		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigin: origin, TrustedProxies: c.Server.TrustedProxies,
+		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
+		Watch:        func(ctx context.Context, id document.ID) <-chan struct{} { return a.kv.Subscribe(ctx, topic(id)) },
+		Observe:      a.metrics.observe,
+		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
+		Probes: api.Probes{Health: a.Health, Metrics: a.metrics.handler(), Ready: a.ready.Load},
+	}
+}
+
+func (a *App) version() string {
+	if v := a.options.Config.App.Version; v != "" {
+		return v
+	}
+	return a.options.Version
+}
+
+func (a *App) limit(ctx context.Context, key string, limit int, window time.Duration) (api.Decision, error) {
+	d, err := a.kv.Allow(ctx, key, kv.Limit{Requests: limit, Window: window})
+	return api.Decision{Allowed: d.Allowed, Remaining: d.Remaining, RetryAfter: d.RetryAfter}, err
+}
+
+// Migrator is the installation's migrator.
+func (a *App) Migrator() *db.Migrator { return a.migrator }
+
+// Close lets go of everything, the last opened first.
+func (a *App) Close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// Parts say what a process runs.
+type Parts struct{ API, Worker bool }
+
+// stopAfter bounds how long answers in hand may take when the server stops.
+const stopAfter = 20 * time.Second
+
+// Run serves on the listener and works jobs until ctx ends, then lets what is
+// in hand finish.
+func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if parts.Worker {
+		group.Go(func() error { return a.Jobs.Run(ctx) })
+	}
+	if parts.API {
+		group.Go(func() error { return a.serve(ctx, listener) })
+	}
+	return group.Wait()
+}
+
+func (a *App) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler: a.API.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 32 << 10,
+		ErrorLog:    slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	a.ready.Store(true)
+	defer a.ready.Store(false)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	a.ready.Store(false)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopAfter)
+	defer cancel()
+	err := server.Shutdown(stop)
+	if serr := <-ended; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
+	return err
+}
+
+// Listen opens the address that the configuration names.
+func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.Address())
+	if err != nil {
+		return nil, fault.Because(err, fault.Unavailable, "cannot listen on %s: is another server running? Set PORT to another one", c.Address())
+	}
+	return l, nil
+}
+
+// quiet keeps River's own chatter below warnings out of the log.
+func quiet(log *slog.Logger) *slog.Logger {
+	return slog.New(atLeast{log.Handler(), slog.LevelWarn})
+}
+
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h atLeast) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.level && h.Handler.Enabled(ctx, l)
+}
+
+// NewLog makes the process's logger: JSON, a line a record.
+func NewLog(w io.Writer, level string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+// Describe is the line that a start prints for people.
+func (a *App) Describe(listener net.Listener) string {
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		port = "3000"
+	}
+	text := fmt.Sprintf("NaviDocs is at http://localhost:%s\n", port)
+	if a.SetupCode != "" {
+		text += fmt.Sprintf("It has no users yet. Register the first one with the setup code %s\n", a.SetupCode)
+	}
+	return text
+}

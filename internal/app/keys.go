@@ -1,0 +1,74 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"navidocs/internal/account"
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// secret is the configured key, or one that is made once and kept in a file
+// that only its owner reads.
+func secret(configured, path string) ([]byte, error) {
+	if configured != "" {
+		return []byte(configured), nil
+	}
+	text, err := kept(path, func() string {
+		b := make([]byte, 32)
+		rand.Read(b) //nolint:errcheck // since Go 1.24 it never returns an error
+		return hex.EncodeToString(b)
+	})
+	return []byte(text), err
+}
+
+// kept reads a small file, or makes it; two processes that start at once agree.
+func kept(path string, make func() string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		if text = bytes.TrimSpace(text); len(text) == 0 {
+			return "", fault.New(fault.Internal, "%s is empty: restore it from a backup, or remove it to have a new one made", path)
+		}
+		return string(text), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // linked or useless by then
+	_, err = f.WriteString(make() + "\n")
+	if err := errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
+		return "", err
+	}
+	// A link never replaces a file: whoever was first has made the key.
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return kept(path, make)
+}
+
+// setupCode is what lets the first user in, empty when nobody needs one.
+func (a *App) setupCode(ctx context.Context) (string, error) {
+	if a.options.Config.Auth.Registration == string(account.Anyone) {
+		return "", nil
+	}
+	users, err := db.One(ctx, a.DB, db.Scalar[int], "SELECT count(*) FROM users")
+	if err != nil || users > 0 {
+		return "", err
+	}
+	return kept(filepath.Join(a.options.Config.KeyDir(), "setup-code"), func() string { return rand.Text()[:12] })
+}
+
+// pageWorkers is how many page groups are read at once: one a core.
+func pageWorkers() int { return runtime.NumCPU() }
