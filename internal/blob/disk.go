@@ -193,7 +193,7 @@ func (d *Disk) Walk(ctx context.Context) iter.Seq2[Info, error] {
 				return err
 			}
 			digest := Digest(entry.Name())
-			if place, err := digest.path(); err != nil || place != name {
+			if place, _ := digest.path(); place != name {
 				return nil
 			}
 			info, err := entry.Info()

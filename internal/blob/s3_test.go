@@ -3,7 +3,6 @@ package blob_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 	"navidocs/internal/blob"
 	"navidocs/internal/blob/blobtest"
 	"navidocs/internal/fault"
+	"navidocs/internal/testkit"
 )
 
 func openS3(t *testing.T, rawURL string) *blob.S3 {
@@ -30,18 +30,14 @@ func openS3(t *testing.T, rawURL string) *blob.S3 {
 	return s
 }
 
-// fresh is the test server's URL with a prefix of its own.
+// fresh is the test server's bucket with a prefix of its own.
 func fresh(t *testing.T) *url.URL {
 	t.Helper()
-	rawURL := os.Getenv("NAVIDOCS_TEST_S3")
-	if rawURL == "" {
-		t.Skip("SKIPPED: no S3 server; run the tests under internal/testkit/with")
-	}
-	u, err := url.Parse(rawURL)
+	u, err := url.Parse(testkit.S3(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.JoinPath(strings.ToLower(rand.Text()))
+	return u
 }
 
 func TestS3(t *testing.T) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -84,7 +85,8 @@ func FuzzLoad(f *testing.F) {
 		if o.Secrecy == Public || err == nil {
 			return
 		}
-		for _, fault := range err.(Faults) {
+		faults, _ := errors.AsType[Faults](err)
+		for _, fault := range faults {
 			if fault.Value != "" {
 				t.Errorf("%s shows %q", o.Name, fault.Value)
 			}

@@ -47,7 +47,7 @@ func (f Fault) String() string {
 }
 
 // Faults is every mistake at once, in the order of the table.
-type Faults []Fault
+type Faults []Fault //nolint:errname // it is the list that is the error
 
 func (f Faults) Error() string {
 	lines := make([]string, len(f))

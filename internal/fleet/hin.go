@@ -174,11 +174,11 @@ func (h *HIN) decodeCurrent(digit, model int) {
 
 // modelMonth: a model year runs from August (A) to July (L).
 func modelMonth(model int, letter byte) (time.Month, int) {
-	if n := int(letter - 'A'); n < 5 {
+	n := int(letter - 'A')
+	if n < 5 {
 		return time.August + time.Month(n), model - 1
-	} else {
-		return time.Month(n - 4), model
 	}
+	return time.Month(n - 4), model
 }
 
 // checkEra warns of dates outside the years of the older formats.

@@ -200,14 +200,14 @@ func testRanges(t *testing.T, o Opened) {
 		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, content[at:at+n]) {
 			t.Errorf("%d bytes from %d differ, %v", n, at, err)
 		}
-		if m, err := r.ReadAt(got, int64(at)); m != n || (err != nil && err != io.EOF) || !bytes.Equal(got, content[at:at+n]) {
+		if m, err := r.ReadAt(got, int64(at)); m != n || (err != nil && !errors.Is(err, io.EOF)) || !bytes.Equal(got, content[at:at+n]) {
 			t.Errorf("%d bytes at %d differ, %v", n, at, err)
 		}
 	}
 	if end, err := r.Seek(0, io.SeekEnd); err != nil || end != int64(len(content)) {
 		t.Errorf("the end is at %d, %v", end, err)
 	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %d, %v", n, err)
 	}
 }

@@ -172,7 +172,8 @@ func testContext(t *testing.T, s kv.Store, _ *Clock) {
 	ctx, cancel := context.WithCancel(t.Context())
 	news := s.Subscribe(ctx, "topic")
 	cancel()
-	for range news { // may hold a last value, then must close
+	for open := true; open; { // may hold a last value, then must close
+		_, open = <-news
 	}
 	if _, err := s.Allow(ctx, "k", kv.Limit{Requests: 1, Window: time.Hour}); err == nil {
 		t.Error("a request was counted after its context had ended")
