@@ -1,4 +1,10 @@
 // Command navidocs keeps a boat's papers. See README.md.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"navidocs/internal/cli"
+)
+
+func main() { os.Exit(cli.Main()) }

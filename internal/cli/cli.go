@@ -1,0 +1,187 @@
+// Package cli is the command line: one file per command, each of which reads
+// its flags, calls the service and prints.
+//
+// Exit codes: 0 ok, 1 a check or the work failed, 2 usage or configuration,
+// 3 refused, 5 needs a person.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"navidocs/internal/app"
+	"navidocs/internal/config"
+	"navidocs/internal/fault"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+)
+
+// Env is the world of a command: what it reads, where it prints.
+type Env struct {
+	Args    []string
+	Environ []string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+}
+
+// Main runs the command line of this process and returns its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // the root of all contexts
+	defer stop()
+	return Run(ctx, Env{Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+}
+
+// Run runs one command.
+func Run(ctx context.Context, env Env) int {
+	c := &cli{env: env}
+	root := c.root()
+	root.SetArgs(env.Args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(env.Stderr, "navidocs:", message(err))
+	return exitCode(err)
+}
+
+// message is what a person reads: the safe text and the faults, without the
+// trail of calls.
+func message(err error) string {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	text := e.Message
+	if len(e.Fields) > 1 {
+		for _, f := range e.Fields {
+			text += "\n  " + f.Location + ": " + f.Message
+		}
+	}
+	if cause := errors.Unwrap(e); cause != nil {
+		text += " (" + cause.Error() + ")"
+	}
+	return text
+}
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[config.Faults](err); ok {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	switch fault.KindOf(err) {
+	case fault.Invalid:
+		return exitUsage
+	case fault.Conflict, fault.Forbidden:
+		return exitRefused
+	default:
+		return exitFailed
+	}
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+// cli holds the flags that every command has.
+type cli struct {
+	env      Env
+	home     string
+	envFiles []string
+	json     bool
+}
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "navidocs", Short: "A boat's papers, complete and ready",
+		SilenceUsage: true, SilenceErrors: true, Version: Version(),
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.home, "home", "", "folder of data, backups and state (the working folder unless given)")
+	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
+	flags.BoolVar(&c.json, "json", false, "print JSON")
+	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.version(), c.user(), c.demo(), c.document(), c.openapi(), c.extract())
+	return root
+}
+
+// args checks the number of arguments as a usage fault.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := check(cmd, given); err != nil {
+			return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// Version is the release that this binary is.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version, revision := info.Main.Version, ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 8 {
+			revision = s.Value[:8]
+		}
+	}
+	if version == "" || version == "(devel)" {
+		version = "dev"
+	}
+	if revision != "" && version == "dev" {
+		version += "-" + revision
+	}
+	return version
+}
+
+// config reads the configuration; extra are settings below the environment's.
+func (c *cli) config(extra ...string) (config.Config, error) {
+	return config.Load(config.Source{Environ: append(extra, c.env.Environ...), EnvFiles: c.envFiles, Home: c.home})
+}
+
+// open builds the installation for a command.
+func (c *cli) open(ctx context.Context, cfg config.Config) (*app.App, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	for _, notice := range cfg.Notices() {
+		fmt.Fprintln(c.env.Stderr, notice)
+	}
+	return app.New(ctx, app.Options{
+		Config: cfg, Log: app.NewLog(c.env.Stderr, cfg.Operation.LogLevel), Version: Version(), Extract: []string{self, "extract"},
+	})
+}
+
+// with opens the installation, runs f, and closes it.
+func (c *cli) with(ctx context.Context, f func(a *app.App) error, extra ...string) error {
+	cfg, err := c.config(extra...)
+	if err != nil {
+		return err
+	}
+	a, err := c.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(a), a.Close())
+}
