@@ -54,9 +54,9 @@ func serviceLog() (File, error) {
 	for i, rows := range logRows() {
 		p, sheet := newSheet(a4Width, a4Height)
 		p.letterhead(firm{name: "SERVICE LOG", trade: "Motor yacht Calypso, engines Norskerry NK6-435", address: []string{"Book 1", "IT-AZI55S42L920"}, tint: black()})
-		p.table(9.5, []column{{"Date", 2, false}, {"Hours", 1.4, true}, {"Work done, parts", 8, false}, {"Done by", 2.4, false}}, rows...)
+		p.table(10.5, []column{{"Date", 2.2, false}, {"Hours", 1.4, true}, {"Work done, parts", 8, false}, {"Done by", 2.4, false}}, rows...)
 		p.signature(130, 268, 50, uint64(700+i), "Checked by the captain")
-		s := scanner{skew: []float64{1.6, -1.8, 0.9}[i], dust: 500, seed: uint64(707 + i)}
+		s := scanner{skew: []float64{1.6, -1.8, 0.9}[i], dust: 160, seed: uint64(707 + i)}
 		pages = append(pages, s.read(sheet.img))
 		f.Truth = append(f.Truth, p.truth())
 	}
