@@ -19,7 +19,7 @@ func warrantyCard() (File, error) {
 	p.boxes(13, box{2, "ENGINE MODEL", "NK6-435 pod, 320 kW"}, box{2, "ENGINE SERIAL", "NK6A-20418"}, box{1, "POSITION", "centre"})
 	p.boxes(13, box{2, "DRIVE SERIAL", "PD-3-88071"}, box{2, "HULL (HIN)", "IT-AZI55S42L920"}, box{1, "RATING", "R5 pleasure"})
 	p.boxes(13, box{1, "DELIVERED ON", "26 June 2020"}, box{1, "HOURS AT DELIVERY", "6"}, box{2, "DEALER", "Riviera Example Motors, Savona"})
-	p.boxes(13, box{2, "OWNER", "Farniente Charter Example S.r.l."}, box{1, "USE", "charter"}, box{1, "WARRANTY ENDS", "26 June 2025"})
+	p.boxes(13, box{2, "OWNER", "Farniente Example S.r.l."}, box{1, "USE", "private"}, box{1, "WARRANTY ENDS", "26 June 2025"})
 	p.y += 3
 	p.para(font{sans, 9}, "Warranty runs 60 months or 2,000 hours, whichever comes first, for private use; 24 months for charter. "+
 		"Services at 50, 200 and every 200 hours must be entered below by a certified workshop. Transfer to a next owner "+
