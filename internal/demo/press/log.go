@@ -19,7 +19,7 @@ func warrantyCard() (File, error) {
 	p.boxes(13, box{2, "ENGINE MODEL", "NK6-435 pod, 320 kW"}, box{2, "ENGINE SERIAL", "NK6A-20418"}, box{1, "POSITION", "centre"})
 	p.boxes(13, box{2, "DRIVE SERIAL", "PD-3-88071"}, box{2, "HULL (HIN)", "IT-AZI55S42L920"}, box{1, "RATING", "R5 pleasure"})
 	p.boxes(13, box{1, "DELIVERED ON", "26 June 2020"}, box{1, "HOURS AT DELIVERY", "6"}, box{2, "DEALER", "Riviera Example Motors, Savona"})
-	p.boxes(13, box{2, "OWNER", "Farniente Charter Example S.r.l."}, box{1, "USE", "charter"}, box{1, "WARRANTY ENDS", "26 June 2025"})
+	p.boxes(13, box{2, "OWNER", "Farniente Example S.r.l."}, box{1, "USE", "private"}, box{1, "WARRANTY ENDS", "26 June 2025"})
 	p.y += 3
 	p.para(font{sans, 9}, "Warranty runs 60 months or 2,000 hours, whichever comes first, for private use; 24 months for charter. "+
 		"Services at 50, 200 and every 200 hours must be entered below by a certified workshop. Transfer to a next owner "+
@@ -54,9 +54,9 @@ func serviceLog() (File, error) {
 	for i, rows := range logRows() {
 		p, sheet := newSheet(a4Width, a4Height)
 		p.letterhead(firm{name: "SERVICE LOG", trade: "Motor yacht Calypso, engines Norskerry NK6-435", address: []string{"Book 1", "IT-AZI55S42L920"}, tint: black()})
-		p.table(9.5, []column{{"Date", 2, false}, {"Hours", 1.4, true}, {"Work done, parts", 8, false}, {"Done by", 2.4, false}}, rows...)
+		p.table(10.5, []column{{"Date", 2.2, false}, {"Hours", 1.4, true}, {"Work done, parts", 8, false}, {"Done by", 2.4, false}}, rows...)
 		p.signature(130, 268, 50, uint64(700+i), "Checked by the captain")
-		s := scanner{skew: []float64{1.6, -1.8, 0.9}[i], dust: 500, seed: uint64(707 + i)}
+		s := scanner{skew: []float64{1.6, -1.8, 0.9}[i], dust: 160, seed: uint64(707 + i)}
 		pages = append(pages, s.read(sheet.img))
 		f.Truth = append(f.Truth, p.truth())
 	}

@@ -52,7 +52,7 @@ func billOfSale() (File, error) {
 		[2]string{"Engines", "3 x Norskerry NK6-435, serials NK6A-20417, NK6A-20418, NK6A-20419"},
 		[2]string{"Engine hours", "412 / 409 / 414 at 22 February 2022"}, [2]string{"Lying at", "Berth K17, Example Marina, Lymington"})
 	p.heading("2. The parties")
-	p.pairs(46, [2]string{"Seller", "Farniente Charter Example S.r.l., in liquidation"}, [2]string{"Buyer", "A. Example, private person"})
+	p.pairs(46, [2]string{"Seller", "Farniente Example S.r.l., in liquidation"}, [2]string{"Buyer", "A. Example, private person"})
 	p.heading("3. Price and taxes")
 	p.table(9.5, []column{{"Item", 5, false}, {"Amount EUR", 2, true}},
 		[]string{"Boat with engines and inventory as listed in annex A", "1,085,000.00"},

@@ -2,6 +2,7 @@ package press
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -33,7 +34,7 @@ func survey() (File, error) {
 				rows[k] = []string{fmt.Sprintf("%d.%d", i+2, k+1), f.grade, f.place, f.text}
 			}
 			p.table(9, []column{{"No.", 1, false}, {"Grade", 1.2, false}, {"Place", 3, false}, {"Finding and recommendation", 8, false}}, rows...)
-			planOfFindings(p, i+2, len(c.findings))
+			planOfFindings(p, i+2, c.findings)
 		}
 		p.footer(fmt.Sprintf("Survey SR-2022-031, Calypso, page %d of 12", b.pdf.PageNo()))
 	}
@@ -42,7 +43,7 @@ func survey() (File, error) {
 }
 
 // planOfFindings sketches the boat from above with a ring for each finding.
-func planOfFindings(p *page, chapter, findings int) {
+func planOfFindings(p *page, chapter int, findings []finding) {
 	top := p.y + 12
 	at := func(u, v float64) point { return point{p.left + 10 + 150*u, top + 30 + 26*v} }
 	var port, starboard []point
@@ -59,12 +60,39 @@ func planOfFindings(p *page, chapter, findings int) {
 	p.trace([]point{at(0, -0.85), at(0, 0.85)}, 0.5, grey(60))
 	p.trace([]point{at(0.2, -0.6), at(0.62, -0.55), at(0.72, 0), at(0.62, 0.55), at(0.2, 0.6), at(0.2, -0.6)}, 0.3, grey(120))
 	p.trace([]point{at(0.02, 0), at(0.98, 0)}, 0.15, grey(170))
-	for i := range findings {
-		q := at(0.1+float64((chapter*37+i*29)%70)/100, float64((chapter*53+i*41)%120-60)/100)
+	for i, f := range findings {
+		u, v := whereabouts(f.place)
+		q := at(u+0.03*float64(i), v)
 		p.circle(q.x, q.y, 4, 0.5, ink{180, 40, 30})
 		p.put(q.x-2.4, q.y+1, font{bold, 8}, ink{180, 40, 30}, fmt.Sprintf("%d.%d", chapter, i+1))
 	}
-	p.put(p.left+10, top+64, font{italic, 9}, grey(80), "Sketch from above, bow to the right, not to scale. Rings: place of the findings.")
+	p.put(p.left+10, top+64, font{italic, 9}, grey(80), "Sketch from above, bow to the right, not to scale. Rings: findings, places approximate.")
+}
+
+// whereabouts guesses from its name where a place is: u from the transom to
+// the bow, v from port to starboard.
+func whereabouts(place string) (u, v float64) {
+	place = strings.ToLower(place)
+	u = 0.45
+	for _, w := range []struct {
+		word string
+		u    float64
+	}{
+		{"transom", 0.04}, {"lazarette", 0.07}, {"pod", 0.1}, {"exhaust", 0.06}, {"engine", 0.18}, {"inlet", 0.05},
+		{"raft", 0.3}, {"horn", 0.62}, {"helm", 0.58}, {"windscreen", 0.66}, {"forward", 0.74}, {"guest", 0.72}, {"bow", 0.86},
+	} {
+		if strings.Contains(place, w.word) {
+			u = w.u
+			break
+		}
+	}
+	switch {
+	case strings.Contains(place, "port"):
+		v = -0.6
+	case strings.Contains(place, "starboard"):
+		v = 0.6
+	}
+	return u, v
 }
 
 func surveyCover(b *book) {
