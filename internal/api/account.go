@@ -115,24 +115,24 @@ func (a *API) tokens(t account.Tokens, err error, client string) (*tokensOutput,
 	return out, nil
 }
 
-type organizationInput struct {
+type OrganizationInput struct {
 	Body struct {
 		Name string `json:"name" minLength:"1" maxLength:"200"`
 	}
 }
 
 type organizationPatch struct {
-	byID
-	organizationInput
+	ByID
+	OrganizationInput
 }
 
 type settingsInput struct {
-	byID
+	ByID
 	Body account.Settings
 }
 
 type auditInput struct {
-	paging
+	Paging
 	BoatID string `query:"boat_id"`
 	Action string `query:"action"`
 	UserID string `query:"user_id"`
@@ -140,19 +140,19 @@ type auditInput struct {
 
 func (a *API) organizationOperations() {
 	add(a, op{id: "list-organizations", method: http.MethodGet, path: "/api/organizations", tag: "organizations", summary: "Your organizations"},
-		func(ctx context.Context, who account.Actor, p *paging) (*list[account.Organization], error) {
+		func(ctx context.Context, who account.Actor, p *Paging) (*list[account.Organization], error) {
 			all, err := a.Accounts.Organizations(ctx, who)
 			from := min(p.Offset, len(all))
 			return listed(p, all[from:min(from+p.Limit, len(all))], len(all), err)
 		})
 	add(a, op{id: "create-organization", method: http.MethodPost, path: "/api/organizations", tag: "organizations", status: http.StatusCreated,
 		summary: "Make another organization, with you as admin"},
-		func(ctx context.Context, who account.Actor, in *organizationInput) (*resource[account.Organization], error) {
+		func(ctx context.Context, who account.Actor, in *OrganizationInput) (*resource[account.Organization], error) {
 			o, err := a.Accounts.CreateOrganization(ctx, who, in.Body.Name)
 			return &resource[account.Organization]{Location: "/api/organizations/" + string(o.ID), Body: o}, err
 		})
 	add(a, op{id: "get-organization", method: http.MethodGet, path: "/api/organizations/{id}", tag: "organizations", summary: "One organization"},
-		func(ctx context.Context, who account.Actor, in *byID) (*body[account.Organization], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[account.Organization], error) {
 			return answer(a.Accounts.Organization(ctx, who, account.OrgID(in.ID)))
 		})
 	add(a, op{id: "update-organization", method: http.MethodPatch, path: "/api/organizations/{id}", tag: "organizations", summary: "Rename an organization"},
@@ -160,7 +160,7 @@ func (a *API) organizationOperations() {
 			return answer(a.Accounts.RenameOrganization(ctx, who, account.OrgID(in.ID), in.Body.Name))
 		})
 	add(a, op{id: "get-settings", method: http.MethodGet, path: "/api/organizations/{id}/settings", tag: "organizations", summary: "Time zone, languages, retention"},
-		func(ctx context.Context, who account.Actor, in *byID) (*body[account.Settings], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[account.Settings], error) {
 			return answer(a.Accounts.Settings(ctx, who, account.OrgID(in.ID)))
 		})
 	add(a, op{id: "put-settings", method: http.MethodPut, path: "/api/organizations/{id}/settings", tag: "organizations", summary: "Replace the settings"},
@@ -168,13 +168,13 @@ func (a *API) organizationOperations() {
 			return answer(a.Accounts.PutSettings(ctx, who, account.OrgID(in.ID), in.Body))
 		})
 	add(a, op{id: "list-members", method: http.MethodGet, path: "/api/organizations/{id}/members", tag: "organizations", summary: "Who belongs to it"},
-		func(ctx context.Context, who account.Actor, in *byID) (*body[[]account.Membership], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]account.Membership], error) {
 			return answer(a.Accounts.Members(ctx, who, account.OrgID(in.ID)))
 		})
 	add(a, op{id: "list-audit", method: http.MethodGet, path: "/api/audit", tag: "organizations", summary: "Who did what, newest first"},
 		func(ctx context.Context, who account.Actor, in *auditInput) (*list[account.Record], error) {
 			all, total, err := a.Accounts.AuditTrail(ctx, who, account.AuditFilter{
 				BoatID: account.BoatID(in.BoatID), Action: in.Action, UserID: account.UserID(in.UserID), Limit: in.Limit, Offset: in.Offset})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 }

@@ -23,7 +23,7 @@ import (
 )
 
 type documentsInput struct {
-	paging
+	Paging
 	BoatID string `query:"boat_id"`
 	Type   string `query:"type"`
 	Status string `query:"status" enum:"pending,processing,ready,failed"`
@@ -33,8 +33,8 @@ type documentsInput struct {
 }
 
 type documentPatch struct {
-	byID
-	ifMatch
+	ByID
+	IfMatched
 	Body document.Patch
 }
 
@@ -47,13 +47,13 @@ func (a *API) documentOperations() {
 		func(ctx context.Context, who account.Actor, in *documentsInput) (*list[document.Document], error) {
 			all, total, err := a.Documents.Documents(ctx, who, document.Filter{BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
 				Status: document.Status(in.Status), Query: in.Query, Bin: in.Bin, Sort: in.Sort, Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "upload-document", method: http.MethodPost, path: "/api/documents", tag: "documents", status: http.StatusCreated,
 		summary: "Send a file; it is kept at once and read in the background"}, a.upload)
 	a.describeUpload()
 	add(a, op{id: "get-document", method: http.MethodGet, path: "/api/documents/{id}", tag: "documents", summary: "One paper"},
-		func(ctx context.Context, who account.Actor, in *byID) (*resource[document.Document], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*resource[document.Document], error) {
 			d, err := a.Documents.Document(ctx, who, document.ID(in.ID))
 			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
 		})
@@ -68,13 +68,13 @@ func (a *API) documentOperations() {
 			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
 		})
 	add(a, op{id: "restore-document", method: http.MethodPost, path: "/api/documents/{id}/restore", tag: "documents", summary: "Bring back from the bin"},
-		func(ctx context.Context, who account.Actor, in *byID) (*resource[document.Document], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*resource[document.Document], error) {
 			d, err := a.Documents.Restore(ctx, who, document.ID(in.ID))
 			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
 		})
 	add(a, op{id: "reprocess-document", method: http.MethodPost, path: "/api/documents/{id}/reprocess", tag: "documents", status: http.StatusAccepted,
 		summary: "Read the file again"},
-		func(ctx context.Context, who account.Actor, in *byID) (*resource[document.Document], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*resource[document.Document], error) {
 			d, err := a.Documents.Reprocess(ctx, who, document.ID(in.ID))
 			return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/jobs/"+d.JobID), err
 		})
@@ -212,18 +212,18 @@ func (a *API) describeUpload() {
 	}
 }
 
-type pageInput struct {
-	byID
+type PageInput struct {
+	ByID
 	Number int `path:"number" minimum:"1" maximum:"100000"`
 }
 
 type imageInput struct {
-	pageInput
+	PageInput
 	Size string `query:"size" enum:"thumb,screen" default:"screen"`
 }
 
 type contentInput struct {
-	byID
+	ByID
 	Download bool   `query:"download" doc:"ask the browser to save it"`
 	Range    string `header:"Range"`
 }
@@ -232,15 +232,15 @@ func (a *API) pageOperations() {
 	add(a, op{id: "list-pages", method: http.MethodGet, path: "/api/documents/{id}/pages", tag: "documents", summary: "Pages with their text"},
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[document.Page], error) {
 			all, total, err := a.Documents.Pages(ctx, who, document.ID(in.ID), in.page())
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "get-page", method: http.MethodGet, path: "/api/documents/{id}/pages/{number}", tag: "documents", summary: "One page"},
-		func(ctx context.Context, who account.Actor, in *pageInput) (*body[document.Page], error) {
+		func(ctx context.Context, who account.Actor, in *PageInput) (*body[document.Page], error) {
 			return answer(a.Documents.Page(ctx, who, document.ID(in.ID), in.Number))
 		})
 	add(a, op{id: "get-page-image", method: http.MethodGet, path: "/api/documents/{id}/pages/{number}/image", tag: "documents", summary: "A page as it looks, JPEG"}, a.pageImage)
 	add(a, op{id: "get-outline", method: http.MethodGet, path: "/api/documents/{id}/outline", tag: "documents", summary: "Table of contents"},
-		func(ctx context.Context, who account.Actor, in *byID) (*body[[]extract.OutlineItem], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]extract.OutlineItem], error) {
 			return answer(a.Documents.Outline(ctx, who, document.ID(in.ID)))
 		})
 	add(a, op{id: "get-content", method: http.MethodGet, path: "/api/documents/{id}/content", tag: "documents", summary: "The file itself; ranges are served"}, a.content)
@@ -307,7 +307,7 @@ func serveFile(f io.ReadSeekCloser, modified time.Time, digest, mediaType, dispo
 const recheck = 30 * time.Second
 
 // progress streams the document each time it changes, until it has ended.
-func (a *API) progress(ctx context.Context, who account.Actor, in *byID) (*huma.StreamResponse, error) {
+func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.StreamResponse, error) {
 	id := document.ID(in.ID)
 	if _, err := a.Documents.Document(ctx, who, id); err != nil {
 		return nil, err
@@ -355,7 +355,7 @@ func (a *API) event(w io.Writer, d document.Document) error {
 }
 
 type searchInput struct {
-	paging
+	Paging
 	Query  string `query:"q" required:"true" maxLength:"500" doc:"words, \"phrases\", and prefixes with *"`
 	BoatID string `query:"boat_id"`
 	Type   string `query:"type" doc:"document type"`
@@ -383,7 +383,7 @@ func (a *API) searchOperations() {
 		})
 }
 
-func (a *API) job(ctx context.Context, who account.Actor, in *byID) (*body[job.Status], error) {
+func (a *API) job(ctx context.Context, who account.Actor, in *ByID) (*body[job.Status], error) {
 	s, err := a.Jobs.Status(ctx, in.ID)
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "job not found")

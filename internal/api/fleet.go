@@ -11,7 +11,7 @@ import (
 )
 
 type boatsInput struct {
-	paging
+	Paging
 	Query string `query:"q" maxLength:"200" doc:"part of name, make or model"`
 	Sort  string `query:"sort" doc:"name, year or created_at, with - for descending"`
 }
@@ -21,30 +21,30 @@ type boatInput struct {
 }
 
 type boatPatch struct {
-	byID
-	ifMatch
+	ByID
+	IfMatched
 	Body fleet.BoatInput
 }
 
 type change struct {
-	byID
-	ifMatch
+	ByID
+	IfMatched
 }
 
 type pageOf struct {
-	byID
-	paging
+	ByID
+	Paging
 }
 
 func (a *API) fleetOperations() {
 	add(a, op{id: "list-boats", method: http.MethodGet, path: "/api/boats", tag: "boats", summary: "Boats that you may see"},
 		func(ctx context.Context, who account.Actor, in *boatsInput) (*list[fleet.Boat], error) {
 			all, total, err := a.Boats.Boats(ctx, who, fleet.BoatFilter{Query: in.Query, Sort: in.Sort, Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "create-boat", method: http.MethodPost, path: "/api/boats", tag: "boats", status: http.StatusCreated, summary: "Add a boat"}, a.createBoat)
 	add(a, op{id: "get-boat", method: http.MethodGet, path: "/api/boats/{id}", tag: "boats", summary: "One boat with its identities and warnings"},
-		func(ctx context.Context, who account.Actor, in *byID) (*resource[fleet.Boat], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*resource[fleet.Boat], error) {
 			b, err := a.Boats.Boat(ctx, who, fleet.BoatID(in.ID))
 			return versioned(b, fleet.VersionOf(b.UpdatedAt), ""), err
 		})
@@ -95,26 +95,26 @@ func (a *API) boatViews() {
 	add(a, op{id: "list-boat-warranties", method: http.MethodGet, path: "/api/boats/{id}/warranties", tag: "boats", summary: "A boat's warranties, soonest end first"},
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[warranty.Warranty], error) {
 			all, total, err := a.Warranties.Warranties(ctx, who, warranty.Filter{BoatID: fleet.BoatID(in.ID), Within: -1, Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "list-boat-documents", method: http.MethodGet, path: "/api/boats/{id}/documents", tag: "boats", summary: "A boat's papers, newest first"},
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[document.Document], error) {
 			all, total, err := a.Documents.Documents(ctx, who, document.Filter{BoatID: fleet.BoatID(in.ID), Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "list-boat-certificates", method: http.MethodGet, path: "/api/boats/{id}/certificates", tag: "boats", summary: "Papers with an expiry, soonest first"},
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[document.Document], error) {
 			all, total, err := a.Documents.Documents(ctx, who, document.Filter{BoatID: fleet.BoatID(in.ID), Certificates: true, Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "list-boat-equipment", method: http.MethodGet, path: "/api/boats/{id}/equipment", tag: "boats", summary: "A boat's equipment by system"},
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[fleet.Equipment], error) {
 			all, total, err := a.Boats.EquipmentList(ctx, who, fleet.EquipmentFilter{BoatID: fleet.BoatID(in.ID), Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 }
 
-func (a *API) boatSummary(ctx context.Context, who account.Actor, in *byID) (*body[Summary], error) {
+func (a *API) boatSummary(ctx context.Context, who account.Actor, in *ByID) (*body[Summary], error) {
 	var s Summary
 	var err error
 	id := fleet.BoatID(in.ID)
@@ -141,24 +141,24 @@ func (a *API) boatSummary(ctx context.Context, who account.Actor, in *byID) (*bo
 }
 
 type engineInput struct {
-	byID
+	ByID
 	Body fleet.EngineInput
 }
 
-type engineChange struct {
-	byID
-	ifMatch
+type EngineChange struct {
+	ByID
+	IfMatched
 	Engine string `path:"engine" maxLength:"64"`
 }
 
 type enginePatch struct {
-	engineChange
+	EngineChange
 	Body fleet.EngineInput
 }
 
 func (a *API) engineOperations() {
 	add(a, op{id: "list-engines", method: http.MethodGet, path: "/api/boats/{id}/engines", tag: "engines", summary: "A boat's engines"},
-		func(ctx context.Context, who account.Actor, in *byID) (*body[[]fleet.Engine], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]fleet.Engine], error) {
 			return answer(a.Boats.Engines(ctx, who, fleet.BoatID(in.ID)))
 		})
 	add(a, op{id: "create-engine", method: http.MethodPost, path: "/api/boats/{id}/engines", tag: "engines", status: http.StatusCreated, summary: "Add an engine"},
@@ -172,13 +172,13 @@ func (a *API) engineOperations() {
 			return versioned(e, fleet.VersionOf(e.UpdatedAt), ""), err
 		})
 	add(a, op{id: "delete-engine", method: http.MethodDelete, path: "/api/boats/{id}/engines/{engine}", tag: "engines", summary: "Delete an engine"},
-		func(ctx context.Context, who account.Actor, in *engineChange) (*body[fleet.Engine], error) {
+		func(ctx context.Context, who account.Actor, in *EngineChange) (*body[fleet.Engine], error) {
 			return answer(a.Boats.DeleteEngine(ctx, who, fleet.BoatID(in.ID), fleet.EngineID(in.Engine), in.version()))
 		})
 }
 
 type equipmentList struct {
-	paging
+	Paging
 	BoatID string `query:"boat_id"`
 	System string `query:"system" doc:"system number"`
 	Query  string `query:"q" maxLength:"200"`
@@ -192,13 +192,13 @@ type equipmentInput struct {
 }
 
 type equipmentPatch struct {
-	byID
-	ifMatch
+	ByID
+	IfMatched
 	Body fleet.EquipmentInput
 }
 
 type readingInput struct {
-	byID
+	ByID
 	Body fleet.Reading
 }
 
@@ -210,7 +210,7 @@ func (a *API) equipmentOperations() {
 	add(a, op{id: "list-equipment", method: http.MethodGet, path: "/api/equipment", tag: "equipment", summary: "Equipment by system"},
 		func(ctx context.Context, who account.Actor, in *equipmentList) (*list[fleet.Equipment], error) {
 			all, total, err := a.Boats.EquipmentList(ctx, who, fleet.EquipmentFilter{BoatID: fleet.BoatID(in.BoatID), System: in.System, Query: in.Query, Page: in.page()})
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "create-equipment", method: http.MethodPost, path: "/api/equipment", tag: "equipment", status: http.StatusCreated, summary: "Add equipment to a boat"},
 		func(ctx context.Context, who account.Actor, in *equipmentInput) (*resource[fleet.Equipment], error) {
@@ -218,7 +218,7 @@ func (a *API) equipmentOperations() {
 			return versioned(e, fleet.VersionOf(e.UpdatedAt), "/api/equipment/"+string(e.ID)), err
 		})
 	add(a, op{id: "get-equipment", method: http.MethodGet, path: "/api/equipment/{id}", tag: "equipment", summary: "One piece of equipment"},
-		func(ctx context.Context, who account.Actor, in *byID) (*resource[fleet.Equipment], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*resource[fleet.Equipment], error) {
 			e, err := a.Boats.Equipment(ctx, who, fleet.EquipmentID(in.ID))
 			return versioned(e, fleet.VersionOf(e.UpdatedAt), ""), err
 		})
@@ -239,7 +239,7 @@ func (a *API) equipmentOperations() {
 }
 
 type photoInput struct {
-	byID
+	ByID
 	Body struct {
 		DocumentID string `json:"document_id" maxLength:"64" doc:"an image uploaded as a document"`
 		Caption    string `json:"caption,omitempty" maxLength:"300"`
@@ -247,13 +247,13 @@ type photoInput struct {
 }
 
 type photoChange struct {
-	byID
+	ByID
 	Photo string `path:"photo" maxLength:"64"`
 }
 
 func (a *API) photoOperations() {
 	add(a, op{id: "list-photos", method: http.MethodGet, path: "/api/boats/{id}/photos", tag: "boats", summary: "A boat's pictures, in order"},
-		func(ctx context.Context, who account.Actor, in *byID) (*body[[]document.Photo], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]document.Photo], error) {
 			return answer(a.Documents.Photos(ctx, who, fleet.BoatID(in.ID)))
 		})
 	add(a, op{id: "add-photo", method: http.MethodPost, path: "/api/boats/{id}/photos", tag: "boats", status: http.StatusCreated, summary: "Show an image with a boat"},

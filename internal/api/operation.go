@@ -143,12 +143,12 @@ func versioned[T any](v T, version fleet.Version, location string) *resource[T] 
 	return &resource[T]{ETag: `"` + string(version) + `"`, Location: location, Body: v}
 }
 
-// ifMatch is the version that a change is based on.
-type ifMatch struct {
+// IfMatched is the version that a change is based on.
+type IfMatched struct {
 	IfMatch string `header:"If-Match" doc:"the ETag that you read; the change is refused with 412 when the row has changed since"`
 }
 
-func (m ifMatch) version() fleet.Version {
+func (m IfMatched) version() fleet.Version {
 	v := strings.Trim(strings.TrimPrefix(strings.TrimSpace(m.IfMatch), "W/"), `"`)
 	if v == "*" {
 		return ""
@@ -156,8 +156,8 @@ func (m ifMatch) version() fleet.Version {
 	return fleet.Version(v)
 }
 
-// paging cuts a list.
-type paging struct {
+// Paging cuts a list.
+type Paging struct {
 	Limit  int `query:"limit" minimum:"1" maximum:"100" default:"50"`
 	Offset int `query:"offset" minimum:"0" maximum:"1000000" default:"0"`
 
@@ -166,7 +166,7 @@ type paging struct {
 }
 
 // Resolve implements huma.Resolver: it keeps the address for the Link header.
-func (p *paging) Resolve(ctx huma.Context) []error {
+func (p *Paging) Resolve(ctx huma.Context) []error {
 	u := ctx.URL()
 	p.path = u.Path
 	q := u.Query()
@@ -176,7 +176,7 @@ func (p *paging) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-func (p *paging) page() fleet.Page { return fleet.Page{Limit: p.Limit, Offset: p.Offset} }
+func (p *Paging) page() fleet.Page { return fleet.Page{Limit: p.Limit, Offset: p.Offset} }
 
 // list is a page of a list as a bare array, with its total and neighbours.
 type list[T any] struct {
@@ -185,14 +185,14 @@ type list[T any] struct {
 	Body  []T
 }
 
-func listed[T any](p *paging, items []T, total int, err error) (*list[T], error) {
+func listed[T any](p *Paging, items []T, total int, err error) (*list[T], error) {
 	if err != nil {
 		return nil, err
 	}
 	return &list[T]{Total: total, Link: p.links(total), Body: items}, nil
 }
 
-func (p *paging) links(total int) string {
+func (p *Paging) links(total int) string {
 	var out []string
 	link := func(offset int, rel string) {
 		query := "limit=" + strconv.Itoa(p.Limit) + "&offset=" + strconv.Itoa(offset)
@@ -210,8 +210,8 @@ func (p *paging) links(total int) string {
 	return strings.Join(out, ", ")
 }
 
-// byID is the parameter of an operation on one thing.
-type byID struct {
+// ByID is the parameter of an operation on one thing.
+type ByID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 type warrantyList struct {
-	paging
+	Paging
 	BoatID   string `query:"boat_id"`
 	Status   string `query:"status" enum:"active,claimed,void,expired"`
 	Provider string `query:"provider"`
@@ -32,7 +32,7 @@ func (a *API) warrantyOperations() {
 		func(ctx context.Context, who account.Actor, in *warrantyList) (*list[warranty.Warranty], error) {
 			f := warranty.Filter{BoatID: fleet.BoatID(in.BoatID), Status: warranty.Status(in.Status), Provider: in.Provider, Within: in.Within, Page: in.page()}
 			all, total, err := a.Warranties.Warranties(ctx, who, f)
-			return listed(&in.paging, all, total, err)
+			return listed(&in.Paging, all, total, err)
 		})
 	add(a, op{id: "list-expiring-warranties", method: http.MethodGet, path: "/api/warranties/expiring", tag: "warranties", summary: "What ends within some days, soonest first"},
 		func(ctx context.Context, who account.Actor, in *expiringInput) (*body[[]warranty.Warranty], error) {
@@ -46,7 +46,7 @@ func (a *API) warrantyOperations() {
 			return versioned(w, fleet.VersionOf(w.UpdatedAt), "/api/warranties/"+string(w.ID)), err
 		})
 	add(a, op{id: "get-warranty", method: http.MethodGet, path: "/api/warranties/{id}", tag: "warranties", summary: "One warranty"},
-		func(ctx context.Context, who account.Actor, in *byID) (*resource[warranty.Warranty], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*resource[warranty.Warranty], error) {
 			w, err := a.Warranties.Warranty(ctx, who, warranty.ID(in.ID))
 			return versioned(w, fleet.VersionOf(w.UpdatedAt), ""), err
 		})
