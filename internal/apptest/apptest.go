@@ -51,11 +51,11 @@ type Server struct {
 	*app.App
 	URL string
 
-	t *testing.T
+	t testing.TB
 }
 
 // New starts a server that ends with the test.
-func New(t *testing.T, o Options) *Server {
+func New(t testing.TB, o Options) *Server {
 	t.Helper()
 	a := Build(t, o)
 	if o.Demo {
@@ -72,7 +72,7 @@ func New(t *testing.T, o Options) *Server {
 }
 
 // Build makes an installation without starting anything.
-func Build(t *testing.T, o Options) *app.App {
+func Build(t testing.TB, o Options) *app.App {
 	t.Helper()
 	home := t.TempDir()
 	if o.Database == "" {
@@ -99,7 +99,7 @@ func Build(t *testing.T, o Options) *app.App {
 }
 
 // Work runs an installation's jobs until the test ends.
-func Work(t *testing.T, a *app.App) {
+func Work(t testing.TB, a *app.App) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
