@@ -166,8 +166,8 @@ func drawn(t testing.TB, text string) *image.Gray {
 	return img
 }
 
-// document page of several paragraphs.
-func longProse() string { return strings.Join([]string{prose, prose, prose, prose}, "\n\n") }
+// longProse is a page of several paragraphs.
+func longProse() string { return prose + "\n\n" + prose }
 
 // worn is the page as a bad scanner gives it: askew, grey, shadowed and noisy.
 func worn(img *image.Gray, degrees float64) *image.Gray {
