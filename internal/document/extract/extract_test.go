@@ -48,10 +48,14 @@ func playChild(role string) error {
 	if role == "mute" {
 		select {}
 	}
-	if err := send(reply{Opened: &opened{Pages: 5}}); err != nil {
+	if role == "unable" {
+		return send(reply{Failed: "no room left"})
+	}
+	const pages = 30
+	if err := send(reply{Opened: &opened{Pages: pages}}); err != nil {
 		return err
 	}
-	for n := q.From; n <= 5; n++ {
+	for n := q.From; n <= pages; n++ {
 		if n == 2 || role == "always" {
 			misbehave(role)
 		}
