@@ -55,8 +55,10 @@ type meInput struct {
 }
 
 func (a *API) accountOperations() {
-	add(a, op{id: "register", method: http.MethodPost, path: "/api/auth/register", tag: "auth", status: http.StatusCreated,
-		summary: "Register a user with an organization of their own"}, a.register)
+	add(a, op{
+		id: "register", method: http.MethodPost, path: "/api/auth/register", tag: "auth", status: http.StatusCreated,
+		summary: "Register a user with an organization of their own",
+	}, a.register)
 	add(a, op{id: "login", method: http.MethodPost, path: "/api/auth/login", tag: "auth", summary: "Sign in"}, a.login)
 	add(a, op{id: "refresh", method: http.MethodPost, path: "/api/auth/refresh", tag: "auth", summary: "Exchange a refresh token, once, for new tokens"}, a.refresh)
 	add(a, op{id: "logout", method: http.MethodPost, path: "/api/auth/logout", tag: "auth", status: http.StatusNoContent, summary: "End this session"},
@@ -79,8 +81,10 @@ func (a *API) accountOperations() {
 }
 
 func (a *API) register(ctx context.Context, who account.Actor, in *registerInput) (*body[registered], error) {
-	r := account.Registering{Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
-		Organization: in.Body.OrganizationName, SetupCode: in.Body.SetupCode}
+	r := account.Registering{
+		Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
+		Organization: in.Body.OrganizationName, SetupCode: in.Body.SetupCode,
+	}
 	email, _ := account.NormalEmail(in.Body.Email)
 	return answer(registered{email}, a.Accounts.Register(ctx, r, who.Address))
 }
@@ -145,8 +149,10 @@ func (a *API) organizationOperations() {
 			from := min(p.Offset, len(all))
 			return listed(p, all[from:min(from+p.Limit, len(all))], len(all), err)
 		})
-	add(a, op{id: "create-organization", method: http.MethodPost, path: "/api/organizations", tag: "organizations", status: http.StatusCreated,
-		summary: "Make another organization, with you as admin"},
+	add(a, op{
+		id: "create-organization", method: http.MethodPost, path: "/api/organizations", tag: "organizations", status: http.StatusCreated,
+		summary: "Make another organization, with you as admin",
+	},
 		func(ctx context.Context, who account.Actor, in *OrganizationInput) (*resource[account.Organization], error) {
 			o, err := a.Accounts.CreateOrganization(ctx, who, in.Body.Name)
 			return &resource[account.Organization]{Location: "/api/organizations/" + string(o.ID), Body: o}, err
@@ -174,7 +180,8 @@ func (a *API) organizationOperations() {
 	add(a, op{id: "list-audit", method: http.MethodGet, path: "/api/audit", tag: "organizations", summary: "Who did what, newest first"},
 		func(ctx context.Context, who account.Actor, in *auditInput) (*list[account.Record], error) {
 			all, total, err := a.Accounts.AuditTrail(ctx, who, account.AuditFilter{
-				BoatID: account.BoatID(in.BoatID), Action: in.Action, UserID: account.UserID(in.UserID), Limit: in.Limit, Offset: in.Offset})
+				BoatID: account.BoatID(in.BoatID), Action: in.Action, UserID: account.UserID(in.UserID), Limit: in.Limit, Offset: in.Offset,
+			})
 			return listed(&in.Paging, all, total, err)
 		})
 }

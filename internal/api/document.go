@@ -45,12 +45,16 @@ func (a *API) documentOperations() {
 		})
 	add(a, op{id: "list-documents", method: http.MethodGet, path: "/api/documents", tag: "documents", summary: "Papers that you may see, newest first"},
 		func(ctx context.Context, who account.Actor, in *documentsInput) (*list[document.Document], error) {
-			all, total, err := a.Documents.Documents(ctx, who, document.Filter{BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
-				Status: document.Status(in.Status), Query: in.Query, Bin: in.Bin, Sort: in.Sort, Page: in.page()})
+			all, total, err := a.Documents.Documents(ctx, who, document.Filter{
+				BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
+				Status: document.Status(in.Status), Query: in.Query, Bin: in.Bin, Sort: in.Sort, Page: in.page(),
+			})
 			return listed(&in.Paging, all, total, err)
 		})
-	add(a, op{id: "upload-document", method: http.MethodPost, path: "/api/documents", tag: "documents", status: http.StatusCreated,
-		summary: "Send a file; it is kept at once and read in the background"}, a.upload)
+	add(a, op{
+		id: "upload-document", method: http.MethodPost, path: "/api/documents", tag: "documents", status: http.StatusCreated,
+		summary: "Send a file; it is kept at once and read in the background",
+	}, a.upload)
 	a.describeUpload()
 	add(a, op{id: "get-document", method: http.MethodGet, path: "/api/documents/{id}", tag: "documents", summary: "One paper"},
 		func(ctx context.Context, who account.Actor, in *ByID) (*resource[document.Document], error) {
@@ -72,8 +76,10 @@ func (a *API) documentOperations() {
 			d, err := a.Documents.Restore(ctx, who, document.ID(in.ID))
 			return versioned(d, fleet.VersionOf(d.UpdatedAt), ""), err
 		})
-	add(a, op{id: "reprocess-document", method: http.MethodPost, path: "/api/documents/{id}/reprocess", tag: "documents", status: http.StatusAccepted,
-		summary: "Read the file again"},
+	add(a, op{
+		id: "reprocess-document", method: http.MethodPost, path: "/api/documents/{id}/reprocess", tag: "documents", status: http.StatusAccepted,
+		summary: "Read the file again",
+	},
 		func(ctx context.Context, who account.Actor, in *ByID) (*resource[document.Document], error) {
 			d, err := a.Documents.Reprocess(ctx, who, document.ID(in.ID))
 			return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/jobs/"+d.JobID), err
@@ -189,8 +195,10 @@ func field(u *document.Upload, part *multipart.Part, left int64) (int64, error) 
 	case "expires_on":
 		u.ExpiresOn = fleet.Date(value)
 	default:
-		return left, fault.Fields(fault.Field{Location: "form." + part.FormName(),
-			Message: "is unknown: an upload has file, boat_id, equipment_id, title, type, tags, issued_on, expires_on"})
+		return left, fault.Fields(fault.Field{
+			Location: "form." + part.FormName(),
+			Message:  "is unknown: an upload has file, boat_id, equipment_id, title, type, tags, issued_on, expires_on",
+		})
 	}
 	return left, nil
 }
@@ -244,8 +252,10 @@ func (a *API) pageOperations() {
 			return answer(a.Documents.Outline(ctx, who, document.ID(in.ID)))
 		})
 	add(a, op{id: "get-content", method: http.MethodGet, path: "/api/documents/{id}/content", tag: "documents", summary: "The file itself; ranges are served"}, a.content)
-	add(a, op{id: "watch-progress", method: http.MethodGet, path: "/api/documents/{id}/progress", tag: "documents",
-		summary: "Server-sent events while a document is read, the document each time"}, a.progress)
+	add(a, op{
+		id: "watch-progress", method: http.MethodGet, path: "/api/documents/{id}/progress", tag: "documents",
+		summary: "Server-sent events while a document is read, the document each time",
+	}, a.progress)
 	a.describeFiles()
 }
 
@@ -366,8 +376,10 @@ type searchInput struct {
 func (a *API) searchOperations() {
 	add(a, op{id: "search", method: http.MethodGet, path: "/api/search", tag: "search", summary: "Find pages, titles and equipment by their words"},
 		func(ctx context.Context, who account.Actor, in *searchInput) (*body[document.Results], error) {
-			return answer(a.Documents.Search(ctx, who, document.Query{Text: in.Query, BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
-				From: fleet.Date(in.From), To: fleet.Date(in.To), Page: in.page()}))
+			return answer(a.Documents.Search(ctx, who, document.Query{
+				Text: in.Query, BoatID: fleet.BoatID(in.BoatID), Type: in.Type,
+				From: fleet.Date(in.From), To: fleet.Date(in.To), Page: in.page(),
+			}))
 		})
 	add(a, op{id: "get-job", method: http.MethodGet, path: "/api/jobs/{id}", tag: "jobs", summary: "How far background work is"}, a.job)
 	add(a, op{id: "list-jobs", method: http.MethodGet, path: "/api/jobs", tag: "jobs", summary: "The newest background work of your organizations"},

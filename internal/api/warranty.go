@@ -36,8 +36,10 @@ func (a *API) warrantyOperations() {
 		})
 	add(a, op{id: "list-expiring-warranties", method: http.MethodGet, path: "/api/warranties/expiring", tag: "warranties", summary: "What ends within some days, soonest first"},
 		func(ctx context.Context, who account.Actor, in *expiringInput) (*body[[]warranty.Warranty], error) {
-			all, _, err := a.Warranties.Warranties(ctx, who, warranty.Filter{BoatID: fleet.BoatID(in.BoatID), Within: in.Days,
-				IncludeExpired: in.Expired, Page: fleet.Page{Limit: 1000}})
+			all, _, err := a.Warranties.Warranties(ctx, who, warranty.Filter{
+				BoatID: fleet.BoatID(in.BoatID), Within: in.Days,
+				IncludeExpired: in.Expired, Page: fleet.Page{Limit: 1000},
+			})
 			return answer(all, err)
 		})
 	add(a, op{id: "create-warranty", method: http.MethodPost, path: "/api/warranties", tag: "warranties", status: http.StatusCreated, summary: "Record a warranty; its expiry is computed"},

@@ -96,16 +96,20 @@ func (a *App) loadDemoEquipment(ctx context.Context, who account.Actor, b demo.B
 	boat := fleet.BoatID(b.Slug)
 	for _, e := range b.Engines {
 		hours, on := float64(e.Hours), fleet.Date(e.HoursOn)
-		_, err := a.Boats.CreateEngine(ctx, who, boat, fleet.EngineInput{Position: &e.Position, Maker: &e.Maker, Model: &e.Model,
-			SerialNumber: &e.Serial, Fuel: &e.Fuel, PowerKW: &e.PowerKW, Hours: &hours, HoursOn: &on, HoursSource: &e.HoursSource})
+		_, err := a.Boats.CreateEngine(ctx, who, boat, fleet.EngineInput{
+			Position: &e.Position, Maker: &e.Maker, Model: &e.Model,
+			SerialNumber: &e.Serial, Fuel: &e.Fuel, PowerKW: &e.PowerKW, Hours: &hours, HoursOn: &on, HoursSource: &e.HoursSource,
+		})
 		if err != nil {
 			return err
 		}
 	}
 	for _, e := range b.Equipment {
 		system, installed := strconv.Itoa(e.System), fleet.Date(e.InstalledOn)
-		made, err := a.Boats.CreateEquipment(ctx, who, boat, fleet.EquipmentInput{SystemCode: &system, Name: &e.Name, Maker: &e.Maker,
-			Model: &e.Model, SerialNumber: &e.Serial, Place: &e.Place, InstalledOn: &installed})
+		made, err := a.Boats.CreateEquipment(ctx, who, boat, fleet.EquipmentInput{
+			SystemCode: &system, Name: &e.Name, Maker: &e.Maker,
+			Model: &e.Model, SerialNumber: &e.Serial, Place: &e.Place, InstalledOn: &installed,
+		})
 		if err != nil {
 			return err
 		}

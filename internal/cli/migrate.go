@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -9,10 +12,6 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
-
-	"context"
-	"errors"
-	"os"
 )
 
 func (c *cli) migrate() *cobra.Command {

@@ -121,10 +121,21 @@ func (in *BoatInput) check() error {
 		text     *string
 		location string
 	}{
-		{in.Name, "name"}, {in.Make, "make"}, {in.Model, "model"}, {in.HIN, "hin"}, {in.MMSI, "mmsi"}, {in.IMO, "imo"},
-		{in.CallSign, "call_sign"}, {in.OfficialNumber, "official_number"}, {in.SailNumber, "sail_number"},
-		{in.HullNumber, "hull_number"}, {in.HomePort, "home_port"}, {in.HullMaterial, "hull_material"},
-		{in.Builder, "builder"}, {in.Designer, "designer"}, {in.Class, "class"},
+		{in.Name, "name"},
+		{in.Make, "make"},
+		{in.Model, "model"},
+		{in.HIN, "hin"},
+		{in.MMSI, "mmsi"},
+		{in.IMO, "imo"},
+		{in.CallSign, "call_sign"},
+		{in.OfficialNumber, "official_number"},
+		{in.SailNumber, "sail_number"},
+		{in.HullNumber, "hull_number"},
+		{in.HomePort, "home_port"},
+		{in.HullMaterial, "hull_material"},
+		{in.Builder, "builder"},
+		{in.Designer, "designer"},
+		{in.Class, "class"},
 	} {
 		c.text(f.text, f.location, 200)
 	}

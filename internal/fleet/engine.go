@@ -229,8 +229,10 @@ func (s *Service) AddReading(ctx context.Context, who account.Actor, id Equipmen
 				return err
 			}
 		}
-		return s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: e.OrgID, Action: "equipment.hours_read", Kind: "equipment",
-			SubjectID: string(id), BoatID: e.BoatID, Detail: r})
+		return s.accounts.Audit(ctx, tx, who, account.Entry{
+			OrgID: e.OrgID, Action: "equipment.hours_read", Kind: "equipment",
+			SubjectID: string(id), BoatID: e.BoatID, Detail: r,
+		})
 	})
 	return e, err
 }

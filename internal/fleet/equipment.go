@@ -52,8 +52,12 @@ func (in *EquipmentInput) check() error {
 		location string
 		limit    int
 	}{
-		{in.Name, "name", 200}, {in.Maker, "maker", 200}, {in.Model, "model", 200},
-		{in.SerialNumber, "serial_number", 200}, {in.Place, "place", 200}, {in.Notes, "notes", 5000},
+		{in.Name, "name", 200},
+		{in.Maker, "maker", 200},
+		{in.Model, "model", 200},
+		{in.SerialNumber, "serial_number", 200},
+		{in.Place, "place", 200},
+		{in.Notes, "notes", 5000},
 	} {
 		c.text(f.text, f.location, f.limit)
 	}
@@ -189,8 +193,10 @@ func (s *Service) tellEquipment(ctx context.Context, tx *db.Tx, who account.Acto
 	if err := s.indexed(ctx, tx, e); err != nil {
 		return err
 	}
-	return s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: e.OrgID, Action: "equipment." + verb, Kind: "equipment",
-		SubjectID: string(e.ID), BoatID: e.BoatID, Detail: map[string]string{"name": e.Name}})
+	return s.accounts.Audit(ctx, tx, who, account.Entry{
+		OrgID: e.OrgID, Action: "equipment." + verb, Kind: "equipment",
+		SubjectID: string(e.ID), BoatID: e.BoatID, Detail: map[string]string{"name": e.Name},
+	})
 }
 
 // UpdateEquipment changes what is given; members may.

@@ -34,8 +34,10 @@ type Service struct {
 
 // New makes the service.
 func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
-	return &Service{db: d, accounts: accounts, events: events,
-		indexed: func(context.Context, *db.Tx, Equipment) error { return nil }}
+	return &Service{
+		db: d, accounts: accounts, events: events,
+		indexed: func(context.Context, *db.Tx, Equipment) error { return nil },
+	}
 }
 
 // OnEquipment sets what is told of every equipment change, inside its

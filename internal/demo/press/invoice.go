@@ -23,8 +23,11 @@ func invoiceTable(p *page, currency string, vat int, entries ...entry) {
 		rows[i] = []string{e.code, e.text, fmt.Sprintf("%g %s", e.count, e.unit), money(e.price), money(sum)}
 	}
 	p.table(9, []column{
-		{"Part no.", 2.4, false}, {"Description", 6, false}, {"Quantity", 1.6, true},
-		{"Price " + currency, 1.9, true}, {"Sum " + currency, 1.9, true},
+		{"Part no.", 2.4, false},
+		{"Description", 6, false},
+		{"Quantity", 1.6, true},
+		{"Price " + currency, 1.9, true},
+		{"Sum " + currency, 1.9, true},
 	}, rows...)
 	tax := (net*vat + 50) / 100
 	for _, r := range [][2]string{

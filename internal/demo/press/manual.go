@@ -167,8 +167,10 @@ func (w *writer) torques(p *page) {
 	rows := make([][]string, 0, 10)
 	for _, k := range w.rng.Perm(len(joints))[:10] {
 		newton := 4 + w.rng.IntN(80)
-		rows = append(rows, []string{joints[k], fmt.Sprintf("M%d", 5+w.rng.IntN(8)), fmt.Sprintf("%d.%d", newton, w.rng.IntN(10)),
-			fmt.Sprintf("%d", newton*3/4), w.pick([]string{"dry", "oiled", "thread lock, medium", "anti-seize paste"})})
+		rows = append(rows, []string{
+			joints[k], fmt.Sprintf("M%d", 5+w.rng.IntN(8)), fmt.Sprintf("%d.%d", newton, w.rng.IntN(10)),
+			fmt.Sprintf("%d", newton*3/4), w.pick([]string{"dry", "oiled", "thread lock, medium", "anti-seize paste"}),
+		})
 	}
 	p.table(9.5, []column{{"Joint", 5, false}, {"Thread", 1.4, false}, {"Torque Nm", 1.8, true}, {"lb ft", 1.4, true}, {"Thread is", 3, false}}, rows...)
 }
@@ -210,8 +212,10 @@ func (w *writer) parts(p *page) {
 	for range 18 {
 		w.part++
 		item := w.pick([]string{"O-ring", "Gasket", "Screw set", "Spring", "Sensor", "Hose", "Cartridge", "Bush", "Cover", "Cable", "Relay", "Seal kit", "Bracket"})
-		rows = append(rows, []string{fmt.Sprint(w.part), fmt.Sprintf("BW-%04d-%02d", 2000+w.part*37, w.part%90+10),
-			item + ", " + w.pick(components()), fmt.Sprint(1 + w.rng.IntN(6)), w.pick([]string{"", "in service kit 500 h", "in service kit 2,000 h", "since serial 00871", "order with serial"})})
+		rows = append(rows, []string{
+			fmt.Sprint(w.part), fmt.Sprintf("BW-%04d-%02d", 2000+w.part*37, w.part%90+10),
+			item + ", " + w.pick(components()), fmt.Sprint(1 + w.rng.IntN(6)), w.pick([]string{"", "in service kit 500 h", "in service kit 2,000 h", "since serial 00871", "order with serial"}),
+		})
 	}
 	p.table(9, []column{{"Pos.", 1, true}, {"Part number", 2.4, false}, {"Designation", 5, false}, {"Pcs", 1, true}, {"Remarks", 3, false}}, rows...)
 }

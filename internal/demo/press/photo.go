@@ -40,8 +40,11 @@ func drawPlate(p *page) {
 	p.put(20, 18.6, font{bold, 26}, grey(225), "NORSKERRY DIESEL")
 	label, value := font{sans, 11}, font{bold, 17}
 	for i, row := range [][2]string{
-		{"MODEL", "NK6-435 POD"}, {"SERIAL NO.", "NK6A-20418"}, {"POWER", "320 kW / 3000 rpm"},
-		{"BUILT", "10/2019"}, {"DRY WEIGHT", "768 kg"},
+		{"MODEL", "NK6-435 POD"},
+		{"SERIAL NO.", "NK6A-20418"},
+		{"POWER", "320 kW / 3000 rpm"},
+		{"BUILT", "10/2019"},
+		{"DRY WEIGHT", "768 kg"},
 	} {
 		y := 33 + 11.2*float64(i)
 		p.put(16, y, label, grey(50), row[0])

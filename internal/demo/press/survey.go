@@ -78,8 +78,19 @@ func whereabouts(place string) (u, v float64) {
 		word string
 		u    float64
 	}{
-		{"transom", 0.04}, {"lazarette", 0.07}, {"pod", 0.1}, {"exhaust", 0.06}, {"engine", 0.18}, {"inlet", 0.05},
-		{"raft", 0.3}, {"horn", 0.62}, {"helm", 0.58}, {"windscreen", 0.66}, {"forward", 0.74}, {"guest", 0.72}, {"bow", 0.86},
+		{"transom", 0.04},
+		{"lazarette", 0.07},
+		{"pod", 0.1},
+		{"exhaust", 0.06},
+		{"engine", 0.18},
+		{"inlet", 0.05},
+		{"raft", 0.3},
+		{"horn", 0.62},
+		{"helm", 0.58},
+		{"windscreen", 0.66},
+		{"forward", 0.74},
+		{"guest", 0.72},
+		{"bow", 0.86},
 	} {
 		if strings.Contains(place, w.word) {
 			u = w.u

@@ -1,0 +1,51 @@
+# Everything that people and CI do, by name. `make help` lists it.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+tool := go tool -modfile=tools/go.mod
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: ## serve the demo at http://localhost:3000
+	CGO_ENABLED=0 go run ./cmd/navidocs serve --demo
+
+.PHONY: build
+build: ## build the one static binary, bin/navidocs
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/navidocs ./cmd/navidocs
+
+.PHONY: test
+test: setup check ## check, then run every test, with the race detector and the real servers
+	go run ./internal/testkit/with -- go run ./internal/testkit/suite
+
+.PHONY: setup
+setup:
+	@scripts/setup
+
+.PHONY: check
+check: ## check the form: format, vet, lint, imports, modules, figures
+	@unformatted=$$($(tool) gofumpt -l cmd internal $(wildcard features web prove bench api)); \
+	if [ -n "$$unformatted" ]; then \
+		echo "not formatted (repair: make format):"; echo "$$unformatted"; exit 1; \
+	fi
+	go vet ./...
+	$(tool) golangci-lint run
+	go test -count=1 ./internal
+	go mod verify
+	go run ./internal/testkit/figures
+
+.PHONY: format
+format: ## format the code
+	$(tool) gofumpt -w cmd internal $(wildcard features web prove bench api)
+
+.PHONY: bench
+bench: ## run the side-by-side benchmarks
+	@if [ -e bench/run ]; then bash bench/run; else echo "bench: there is no bench/run"; fi
+
+.PHONY: prove
+prove: ## run the long proofs: kill, load, upgrade, restore
+	@if [ -d prove ]; then go test -count=1 -timeout 60m -tags prove ./prove/...; else echo "prove: there is no prove/"; fi
