@@ -15,9 +15,13 @@ import (
 
 // The ids that cross packages.
 type (
-	OrgID     string
-	UserID    string
-	BoatID    string
+	// OrgID names an organization.
+	OrgID string
+	// UserID names a user.
+	UserID string
+	// BoatID names a boat: a UUID, or a word where a person chose one.
+	BoatID string
+	// SessionID names what a sign-in began.
 	SessionID string
 )
 

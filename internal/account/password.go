@@ -98,7 +98,7 @@ func checkPassword(password, email string) *fault.Field {
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // since Go 1.24 it never returns an error
+	rand.Read(b) // since Go 1.24 it never returns an error
 	return b
 }
 

@@ -119,6 +119,7 @@ func (a *API) tokens(t account.Tokens, err error, client string) (*tokensOutput,
 	return out, nil
 }
 
+// OrganizationInput is an organization as it is made.
 type OrganizationInput struct {
 	Body struct {
 		Name string `json:"name" minLength:"1" maxLength:"200"`

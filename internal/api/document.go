@@ -16,7 +16,6 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/document"
-	"navidocs/internal/document/extract"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
@@ -220,6 +219,7 @@ func (a *API) describeUpload() {
 	}
 }
 
+// PageInput names one page of a document.
 type PageInput struct {
 	ByID
 	Number int `path:"number" minimum:"1" maximum:"100000"`
@@ -248,7 +248,7 @@ func (a *API) pageOperations() {
 		})
 	add(a, op{id: "get-page-image", method: http.MethodGet, path: "/api/documents/{id}/pages/{number}/image", tag: "documents", summary: "A page as it looks, JPEG"}, a.pageImage)
 	add(a, op{id: "get-outline", method: http.MethodGet, path: "/api/documents/{id}/outline", tag: "documents", summary: "Table of contents"},
-		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]extract.OutlineItem], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]document.OutlineItem], error) {
 			return answer(a.Documents.Outline(ctx, who, document.ID(in.ID)))
 		})
 	add(a, op{id: "get-content", method: http.MethodGet, path: "/api/documents/{id}/content", tag: "documents", summary: "The file itself; ranges are served"}, a.content)

@@ -145,6 +145,7 @@ type engineInput struct {
 	Body fleet.EngineInput
 }
 
+// EngineChange names an engine of a boat and the version that is changed.
 type EngineChange struct {
 	ByID
 	IfMatched

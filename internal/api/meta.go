@@ -3,14 +3,13 @@ package api
 import (
 	"context"
 	"crypto/subtle"
+	_ "embed"
 	"encoding/json"
 	"html/template"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
-
-	_ "embed"
 
 	"github.com/danielgtaylor/huma/v2"
 

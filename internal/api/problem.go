@@ -121,7 +121,7 @@ func humaError(status int, message string, errs ...error) huma.StatusError {
 			continue
 		}
 		detail := &huma.ErrorDetail{Message: err.Error()}
-		if d, ok := err.(huma.ErrorDetailer); ok { //nolint:errorlint // huma hands them over bare
+		if d, ok := err.(huma.ErrorDetailer); ok {
 			detail = d.ErrorDetail()
 		}
 		p.Errors = append(p.Errors, fault.Field{Location: detail.Location, Message: detail.Message, Value: echo(detail.Location, detail.Value)})

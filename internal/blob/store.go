@@ -95,7 +95,7 @@ func Verify(ctx context.Context, s Store, d Digest) (err error) {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read from
 	got, n, err := hashCopy(ctx, io.Discard, r)
 	if err != nil {
 		return err

@@ -85,13 +85,16 @@ func (s *Service) PageImage(ctx context.Context, who account.Actor, id ID, numbe
 	return f, digest, err
 }
 
+// OutlineItem is a line of a table of contents.
+type OutlineItem = extract.OutlineItem
+
 // Outline is a document's table of contents.
-func (s *Service) Outline(ctx context.Context, who account.Actor, id ID) (items []extract.OutlineItem, err error) {
+func (s *Service) Outline(ctx context.Context, who account.Actor, id ID) (items []OutlineItem, err error) {
 	defer fault.Wrap(&err, "document.Outline %s", id)
 	d, err := s.present(ctx, s.db, who, id, account.Viewer)
 	if err != nil {
 		return nil, err
 	}
-	items = []extract.OutlineItem{}
+	items = []OutlineItem{}
 	return items, json.Unmarshal([]byte(d.outline), &items)
 }

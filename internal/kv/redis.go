@@ -75,7 +75,7 @@ func NewRedis(address string, now func() time.Time) (*Redis, error) {
 		alone:   NewMemory(now),
 		now:     now,
 	}
-	//nolint:contextcheck,forbidigo // the subscription lives until Close
+	//nolint:forbidigo // the subscription lives until Close
 	r.pubsub = r.client.Subscribe(context.Background(), r.channel)
 	r.pump.Go(r.run)
 	return r, nil

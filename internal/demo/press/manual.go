@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -89,7 +90,7 @@ func (w *writer) contents(parts []part) {
 }
 
 func contentsLine(p *page, f font, title string, number int) {
-	n := fmt.Sprint(number)
+	n := strconv.Itoa(number)
 	p.put(p.left, p.y+f.size*mmPerPoint, f, black(), strings.TrimSpace(title))
 	p.put(p.right-p.measure(f, n), p.y+f.size*mmPerPoint, f, black(), n)
 	p.dots(p.left+p.measure(f, title)+3, p.right-10, p.y+f.size*mmPerPoint)
@@ -169,7 +170,7 @@ func (w *writer) torques(p *page) {
 		newton := 4 + w.rng.IntN(80)
 		rows = append(rows, []string{
 			joints[k], fmt.Sprintf("M%d", 5+w.rng.IntN(8)), fmt.Sprintf("%d.%d", newton, w.rng.IntN(10)),
-			fmt.Sprintf("%d", newton*3/4), w.pick([]string{"dry", "oiled", "thread lock, medium", "anti-seize paste"}),
+			strconv.Itoa(newton * 3 / 4), w.pick([]string{"dry", "oiled", "thread lock, medium", "anti-seize paste"}),
 		})
 	}
 	p.table(9.5, []column{{"Joint", 5, false}, {"Thread", 1.4, false}, {"Torque Nm", 1.8, true}, {"lb ft", 1.4, true}, {"Thread is", 3, false}}, rows...)
@@ -213,8 +214,8 @@ func (w *writer) parts(p *page) {
 		w.part++
 		item := w.pick([]string{"O-ring", "Gasket", "Screw set", "Spring", "Sensor", "Hose", "Cartridge", "Bush", "Cover", "Cable", "Relay", "Seal kit", "Bracket"})
 		rows = append(rows, []string{
-			fmt.Sprint(w.part), fmt.Sprintf("BW-%04d-%02d", 2000+w.part*37, w.part%90+10),
-			item + ", " + w.pick(components()), fmt.Sprint(1 + w.rng.IntN(6)), w.pick([]string{"", "in service kit 500 h", "in service kit 2,000 h", "since serial 00871", "order with serial"}),
+			strconv.Itoa(w.part), fmt.Sprintf("BW-%04d-%02d", 2000+w.part*37, w.part%90+10),
+			item + ", " + w.pick(components()), strconv.Itoa(1 + w.rng.IntN(6)), w.pick([]string{"", "in service kit 500 h", "in service kit 2,000 h", "since serial 00871", "order with serial"}),
 		})
 	}
 	p.table(9, []column{{"Pos.", 1, true}, {"Part number", 2.4, false}, {"Designation", 5, false}, {"Pcs", 1, true}, {"Remarks", 3, false}}, rows...)
@@ -269,12 +270,12 @@ func (w *writer) fill(s, subject string) string {
 		"{a}", w.pick(components()),
 		"{tool}", w.pick(strings.Split("torque wrench|feeler gauge|strap wrench|hex key of 6 mm|socket of 13 mm|multimeter|soft brush|circlip pliers|hand pump", "|")),
 		"{place}", w.pick(strings.Split("port berth|lazarette|engine room|forepeak|galley sole|aft bulkhead|technical space|saloon step", "|")),
-		"{nm}", fmt.Sprint(4+w.rng.IntN(70)),
+		"{nm}", strconv.Itoa(4+w.rng.IntN(70)),
 		"{bar}", fmt.Sprintf("%d.%d", 1+w.rng.IntN(60), w.rng.IntN(10)),
 		"{mm}", fmt.Sprintf("%d.%d", w.rng.IntN(30), 1+w.rng.IntN(9)),
-		"{h}", fmt.Sprint(50*(1+w.rng.IntN(40))),
+		"{h}", strconv.Itoa(50*(1+w.rng.IntN(40))),
 		"{amp}", fmt.Sprintf("%d.%d", 1+w.rng.IntN(40), w.rng.IntN(10)),
-		"{n}", fmt.Sprint(2+w.rng.IntN(28)),
+		"{n}", strconv.Itoa(2+w.rng.IntN(28)),
 		"{x}", fmt.Sprintf("X%d.%d", 1+w.rng.IntN(9), 1+w.rng.IntN(16)),
 		"{menu}", fmt.Sprintf("%d-%d", 1+w.rng.IntN(7), 1+w.rng.IntN(20)),
 		"{part}", fmt.Sprintf("BW-%04d-%02d", 6000+w.rng.IntN(3000), 10+w.rng.IntN(80)),

@@ -1,0 +1,134 @@
+// Command suite runs every test of the project and judges the whole: it prints
+// a line a package and the output of what failed, then how many tests were
+// skipped and why, how many of the @core scenarios hold, and how much of
+// internal/ the tests reach. It fails with any test, and below the least
+// coverage.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const module = "navidocs"
+
+// unraced are the packages that run without the race detector: their time goes
+// into recognizing pages in WebAssembly, which the detector cannot see into and
+// whose compiler it slows down tenfold.
+var unraced = []string{
+	module + "/internal/demo",
+	module + "/internal/demo/press",
+	module + "/internal/document/extract",
+	module + "/internal/document/tesseract",
+	module + "/internal/document/tesseract/gen",
+}
+
+func main() {
+	least := flag.Float64("least", 80, "per cent of internal/ that the tests must reach")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, *least, os.Stdout)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, least float64, out io.Writer) int {
+	packages, err := list(ctx)
+	if err != nil {
+		fmt.Fprintln(out, "suite:", err)
+		return 2
+	}
+	dir, err := os.MkdirTemp("", "navidocs-suite-")
+	if err != nil {
+		fmt.Fprintln(out, "suite:", err)
+		return 2
+	}
+	defer os.RemoveAll(dir)
+	started, r, reached := time.Now(), newReport(out), coverage{}
+	for i, g := range groups(packages, raceable(ctx, out)) {
+		profile := filepath.Join(dir, fmt.Sprintf("%d.out", i))
+		if err := test(ctx, g, profile, r); err != nil {
+			r.broken = append(r.broken, err.Error())
+		}
+		if err := reached.read(profile); err != nil {
+			r.broken = append(r.broken, err.Error())
+		}
+	}
+	r.summary()
+	covered := reached.percent()
+	fmt.Fprintf(out, "coverage of internal/: %.1f %% (at least %.0f %%), in %s\n", covered, least, time.Since(started).Round(time.Second))
+	if covered < least {
+		fmt.Fprintln(out, "suite: the tests reach too little; the least reached packages:")
+		reached.least(out, 8)
+		return 1
+	}
+	return r.exit()
+}
+
+// group is what one `go test` runs.
+type group struct {
+	race     bool
+	packages []string
+}
+
+func groups(packages []string, race bool) []group {
+	if !race {
+		return []group{{false, packages}}
+	}
+	heavy := func(p string) bool { return slices.Contains(unraced, p) }
+	raced := slices.DeleteFunc(slices.Clone(packages), heavy)
+	plain := slices.DeleteFunc(slices.Clone(packages), func(p string) bool { return !heavy(p) })
+	return slices.DeleteFunc([]group{{true, raced}, {false, plain}}, func(g group) bool { return len(g.packages) == 0 })
+}
+
+// raceable tells whether the race detector can be built here.
+func raceable(ctx context.Context, out io.Writer) bool {
+	cgo, err := exec.CommandContext(ctx, "go", "env", "CGO_ENABLED").Output()
+	if err == nil && strings.TrimSpace(string(cgo)) == "1" {
+		return true
+	}
+	fmt.Fprintln(out, "suite: SKIPPED: the race detector (it needs gcc)")
+	return false
+}
+
+func list(ctx context.Context) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "./...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	return strings.Fields(string(out)), err
+}
+
+func test(ctx context.Context, g group, profile string, r *report) error {
+	args := []string{"test", "-json", "-timeout", "15m", "-coverpkg", module + "/internal/...", "-coverprofile", profile}
+	if g.race {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, g.packages...)...)
+	cmd.Stderr = r.out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if err := r.read(events); err != nil {
+		return err
+	}
+	// A test that failed was read as an event; anything else is said here.
+	if err := cmd.Wait(); err != nil && !r.failed() {
+		return fmt.Errorf("go test: %w", err)
+	}
+	return nil
+}
