@@ -97,11 +97,11 @@ func add[I, O any](a *API, o op, h func(ctx context.Context, who account.Actor, 
 // answers lists the errors that an operation can give.
 func answers(o op, perm Permission) []int {
 	all := []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if !perm.Public {
-		all = append(all, http.StatusUnauthorized)
+	if !perm.Public || o.tag == "auth" {
+		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	if perm.Role != account.Nobody {
-		all = append(all, http.StatusForbidden, http.StatusNotFound)
+		all = append(all, http.StatusNotFound)
 	}
 	switch o.method {
 	case http.MethodPatch, http.MethodPut, http.MethodDelete:

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -78,7 +79,7 @@ func (m *Migrator) Up(ctx context.Context) (applied []Migration, err error) {
 		for {
 			res, err := p.UpByOne(ctx)
 			if err != nil {
-				if strings.Contains(err.Error(), goose.ErrNoNextVersion.Error()) {
+				if errors.Is(err, goose.ErrNoNextVersion) {
 					break
 				}
 				return err
@@ -107,7 +108,7 @@ func (m *Migrator) Down(ctx context.Context, n int) (undone []int64, err error) 
 		for range n {
 			res, err := p.Down(ctx)
 			if err != nil {
-				if strings.Contains(err.Error(), goose.ErrNoNextVersion.Error()) {
+				if errors.Is(err, goose.ErrNoNextVersion) {
 					return nil
 				}
 				return err

@@ -65,10 +65,13 @@ func answerAll(ctx context.Context, w io.Writer, requests <-chan request) error 
 // answer does one request; its error is one of writing.
 func answer(ctx context.Context, w io.Writer, q request) error {
 	err := work(ctx, q, func(m reply) error { return writeFrame(w, m) })
+	if err == nil {
+		return nil
+	}
 	if refused, ok := errors.AsType[*Refused](err); ok {
 		return writeFrame(w, reply{Refuse: refused})
 	}
-	return err
+	return writeFrame(w, reply{Failed: err.Error()})
 }
 
 // work opens the file and sends what was asked for.
@@ -116,7 +119,7 @@ func work(ctx context.Context, q request, send func(reply) error) error {
 func pageOf(ctx context.Context, doc document, n int) Page {
 	page, err := doc.page(ctx, n)
 	if err != nil {
-		page.Reason = ReasonBroken
+		page.Reason = ReasonCrashed
 		if refused, ok := errors.AsType[*Refused](err); ok {
 			page.Reason = refused.Reason
 		}
@@ -124,11 +127,9 @@ func pageOf(ctx context.Context, doc document, n int) Page {
 	}
 	page.Number = n
 	page.Text = clean(page.Text)
-	switch {
-	case page.Text == "":
+	page.Language = guessLanguage(page.Text)
+	if page.Text == "" {
 		page.Source = ""
-	default:
-		page.Language = guessLanguage(page.Text)
 	}
 	return page
 }
@@ -145,9 +146,9 @@ func unreadable(err error) error {
 type document interface {
 	// info is known once the file is open.
 	info() Info
-	// page takes one page apart. Its error, a *Refused for a reason other
-	// than broken, concerns this page alone; what it gives beside an error
-	// is shown.
+	// page takes one page apart. Its error concerns this page alone: a
+	// *Refused when the file is to blame, any other when an engine is. What
+	// it gives beside an error is shown.
 	page(ctx context.Context, n int) (Page, error)
 	close()
 }

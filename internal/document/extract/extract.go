@@ -20,7 +20,7 @@ const (
 	ReasonTimeout     = "timeout"     // took longer than the deadline
 	ReasonMemory      = "memory"      // needed more than the limit
 	ReasonUnsupported = "unsupported" // a format or a size that is not read
-	ReasonCrashed     = "crashed"     // the child ended unasked
+	ReasonCrashed     = "crashed"     // the child, or an engine in it, gave up
 )
 
 // Where the text of a page comes from.

@@ -48,10 +48,14 @@ func playChild(role string) error {
 	if role == "mute" {
 		select {}
 	}
-	if err := send(reply{Opened: &opened{Pages: 5}}); err != nil {
+	if role == "unable" {
+		return send(reply{Failed: "no room left"})
+	}
+	const pages = 30
+	if err := send(reply{Opened: &opened{Pages: pages}}); err != nil {
 		return err
 	}
-	for n := q.From; n <= 5; n++ {
+	for n := q.From; n <= pages; n++ {
 		if n == 2 || role == "always" {
 			misbehave(role)
 		}
@@ -166,8 +170,8 @@ func drawn(t testing.TB, text string) *image.Gray {
 	return img
 }
 
-// document page of several paragraphs.
-func longProse() string { return strings.Join([]string{prose, prose, prose, prose}, "\n\n") }
+// longProse is a page of several paragraphs.
+func longProse() string { return prose + "\n\n" + prose }
 
 // worn is the page as a bad scanner gives it: askew, grey, shadowed and noisy.
 func worn(img *image.Gray, degrees float64) *image.Gray {

@@ -38,6 +38,8 @@ func (e *Extractor) Inspect(ctx context.Context, path, mediaType string) (info I
 			return Info{}, wholeFile(err)
 		case m.Refuse != nil:
 			return Info{}, m.Refuse
+		case m.Failed != "":
+			return Info{}, childFailed(m.Failed)
 		case m.Info != nil:
 			info = *m.Info
 		case m.Done:
@@ -104,6 +106,8 @@ func (r *pageRun) child(ctx context.Context) (finished bool, err error) {
 			return false, err
 		case m.Refuse != nil:
 			return true, m.Refuse
+		case m.Failed != "":
+			return true, childFailed(m.Failed)
 		case m.Opened != nil:
 			r.opened, r.last = true, m.Opened.Pages
 			if r.request.To > 0 {
@@ -126,6 +130,10 @@ func (r *pageRun) hand(p Page) error {
 	r.request.From++
 	return r.each(p)
 }
+
+// childFailed is an error that has nothing to do with the file: another try
+// may succeed.
+func childFailed(what string) error { return errors.New("extraction child: " + what) }
 
 // wholeFile turns the death of a child into the refusal of its file.
 func wholeFile(err error) error {

@@ -36,7 +36,8 @@ const (
 )
 
 // reply is what a child sends, in this order: Opened once, then Info or one
-// Page after another, then Done; or Refused at any time, which is the last.
+// Page after another, then Done; or Refuse or Failed at any time, which is the
+// last.
 type reply struct {
 	// Opened says that the file could be opened; what kills the child from
 	// here on is one page's fault.
@@ -44,7 +45,9 @@ type reply struct {
 	Info   *Info    `json:"info,omitempty"`
 	Page   *Page    `json:"page,omitempty"`
 	Refuse *Refused `json:"refuse,omitempty"`
-	Done   bool     `json:"done,omitempty"`
+	// Failed says that the child cannot work, whatever the file.
+	Failed string `json:"failed,omitempty"`
+	Done   bool   `json:"done,omitempty"`
 }
 
 type opened struct {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,7 +42,10 @@ type child struct {
 	deadline time.Duration
 	limit    int64
 	killed   sync.Once
+	stopped  sync.Once
+	overfed  atomic.Int64  // the memory that it was killed for
 	ended    chan struct{} // closed by stop
+	watched  chan struct{} // closed when the memory is not watched any more
 	running  sync.WaitGroup
 }
 
@@ -84,6 +88,8 @@ func (e *Extractor) start(ctx context.Context, r request) (*child, error) {
 	}
 	c.stdin = stdin
 	c.running.Go(func() { c.receive(stdin, stdout, r) })
+	c.watched = make(chan struct{})
+	go c.watch()
 	return c, nil
 }
 
@@ -125,46 +131,65 @@ func (c *child) receive(stdin io.Writer, stdout io.Reader, r request) {
 func (c *child) next(ctx context.Context) (reply, error) {
 	deadline := time.NewTimer(c.deadline)
 	defer deadline.Stop()
+	select {
+	case m := <-c.replies:
+		if m.err == nil {
+			return m.reply, nil
+		}
+		return reply{}, c.lastWords(ctx, m.err)
+	case <-deadline.C:
+		return reply{}, &death{ReasonTimeout, fmt.Errorf("no answer within %s", c.deadline)}
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	}
+}
+
+// watch kills the child when it takes too much memory, also while its parent
+// is busy with what it sent.
+func (c *child) watch() {
+	defer close(c.watched)
 	poll := time.NewTicker(memoryPoll)
 	defer poll.Stop()
 	for {
 		select {
-		case m := <-c.replies:
-			if m.err == nil {
-				return m.reply, nil
-			}
-			return reply{}, c.lastWords(m.err)
-		case <-deadline.C:
-			return reply{}, &death{ReasonTimeout, fmt.Errorf("no answer within %s", c.deadline)}
 		case <-poll.C:
 			if rss := resident(c.cmd.Process.Pid); rss > c.limit {
-				return reply{}, &death{ReasonMemory, fmt.Errorf("%d MiB resident", rss>>20)}
+				c.overfed.Store(rss)
+				c.kill()
+				return
 			}
-		case <-ctx.Done():
-			return reply{}, ctx.Err()
+		case <-c.ended:
+			return
 		}
 	}
 }
 
 // lastWords explains the end of the replies.
-func (c *child) lastWords(err error) *death {
-	c.kill()
-	c.running.Wait()
-	waited := c.cmd.Wait()
+func (c *child) lastWords(ctx context.Context, err error) error {
+	c.stop()
+	if ctx.Err() != nil { // the end of the context is what killed it
+		return ctx.Err()
+	}
+	if rss := c.overfed.Load(); rss > 0 {
+		return &death{ReasonMemory, fmt.Errorf("%d MiB resident", rss>>20)}
+	}
 	reason, said := ReasonCrashed, c.stderr.String()
 	if strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
 		reason = ReasonMemory
 	}
-	return &death{reason, fmt.Errorf("%w, %w: %s", err, waited, said)}
+	return &death{reason, fmt.Errorf("%w (%s): %s", err, c.cmd.ProcessState, said)}
 }
 
-// stop ends the child, done or not, and waits for it.
+// stop ends the child, done or not, and waits for it. It may be called again.
 func (c *child) stop() {
-	close(c.ended)
-	c.kill()
-	c.running.Wait()
-	// How it ended does not matter any more, or lastWords has told.
-	_ = c.cmd.Wait()
+	c.stopped.Do(func() {
+		close(c.ended)
+		c.kill()
+		c.running.Wait()
+		<-c.watched
+		// How it ended is in the state of the process.
+		_ = c.cmd.Wait()
+	})
 }
 
 func (c *child) kill() {

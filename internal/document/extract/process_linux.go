@@ -8,7 +8,9 @@ import (
 )
 
 // dieWithParent makes the kernel kill the process when the one that started it
-// ends, and puts it into a group of its own together with what it starts.
+// ends, and puts it into a group of its own together with what it starts. (To
+// the kernel the starter is a thread; Go ends one only when a goroutine that
+// is locked to it returns, which nothing here does.)
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

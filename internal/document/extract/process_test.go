@@ -85,16 +85,45 @@ func TestFilesThatNeverOpenAreRefused(t *testing.T) {
 
 func TestFilesThatKillEveryChildAreGivenUp(t *testing.T) {
 	t.Parallel()
-	o := options()
-	// Opens five pages and dies over each: fewer than the limit of deaths.
-	o.Command = command("always")
-	var got []outcome
-	err := New(o).Pages(t.Context(), "x", "x", 1, 0, func(p Page) error {
-		got = append(got, outcome{p.Number, p.Reason})
+	pages := 0
+	err := hostile("always").Pages(t.Context(), "x", "x", 1, 0, func(p Page) error {
+		if pages++; p.Reason != ReasonCrashed {
+			t.Errorf("page %d: reason %q", p.Number, p.Reason)
+		}
 		return nil
 	})
-	if err != nil || len(got) != 5 || got[4] != (outcome{5, ReasonCrashed}) {
-		t.Errorf("got %v, %v", got, err)
+	if refused, ok := errors.AsType[*Refused](err); !ok || refused.Reason != ReasonCrashed || pages != maxDeaths {
+		t.Errorf("%d pages, %v", pages, err)
+	}
+}
+
+func TestChildrenThatCannotWorkAreNotTheFilesFault(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.CacheDir = write(t, "file", nil) // no folder can be made there
+	path := write(t, "manual.pdf", manual(t))
+	_, inspect := New(o).Inspect(t.Context(), path, "application/pdf")
+	pages := New(o).Pages(t.Context(), path, "application/pdf", 1, 0, nil)
+	for _, err := range []error{inspect, pages, hostile("unable").Pages(t.Context(), "x", "x", 1, 0, nil)} {
+		if _, refused := errors.AsType[*Refused](err); refused || err == nil {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestMemoryIsWatchedWhileTheParentIsBusy(t *testing.T) {
+	t.Parallel()
+	if resident(1) == 0 {
+		t.Skip("memory is not measured on this system")
+	}
+	c, err := hostile("eat").start(t.Context(), request{From: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.stop()
+	<-c.watched // nobody asks for a reply
+	if c.overfed.Load() == 0 {
+		t.Error("the child ended, but not for its memory")
 	}
 }
 

@@ -3,7 +3,6 @@ package extract
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"slices"
 
@@ -103,7 +102,9 @@ func chooseRecognizer(ctx context.Context, q request) (Recognizer, []string, err
 	case len(outsideLangs) > 0:
 		return outside, outsideLangs, inside.Close(ctx)
 	}
-	err = errors.Join(err, fmt.Errorf("no engine reads any of %v", q.Languages))
+	if err == nil {
+		err = refuse(ReasonUnsupported, "no engine reads any of %v", q.Languages)
+	}
 	return nil, nil, errors.Join(err, inside.Close(ctx))
 }
 

@@ -1,0 +1,106 @@
+// Package features runs the acceptance scenarios against a whole server.
+package features
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cucumber/godog"
+
+	"navidocs/internal/apptest"
+	"navidocs/internal/testkit"
+)
+
+func TestMain(m *testing.M) { apptest.Main(m) }
+
+func TestScenariosOnSQLite(t *testing.T) {
+	t.Parallel()
+	run(t, func(*testing.T) string { return "" })
+}
+
+func TestScenariosOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	testkit.PostgresURL(t) // skips loudly without a server
+	run(t, func(t *testing.T) string {
+		t.Helper()
+		return testkit.URL(testkit.Postgres(t))
+	})
+}
+
+// coreScenarios is how many scenarios the whole system has to hold.
+const coreScenarios = 28
+
+func run(t *testing.T, database func(*testing.T) string) {
+	t.Helper()
+	var core atomic.Int32
+	suite := godog.TestSuite{
+		ScenarioInitializer: func(sc *godog.ScenarioContext) {
+			w := &world{t: stepTB{t}, database: database(t)}
+			sc.After(func(ctx context.Context, s *godog.Scenario, err error) (context.Context, error) {
+				if err == nil && isCore(s) {
+					core.Add(1)
+				}
+				return ctx, nil
+			})
+			w.steps(sc)
+		},
+		Options: &godog.Options{Format: "progress", NoColors: true, Output: testWriter{t}, Paths: []string{"."}, TestingT: t, Strict: true},
+	}
+	if suite.Run() != 0 {
+		t.Fail()
+	}
+	t.Logf("core scenarios that hold: %d of %d", core.Load(), coreScenarios)
+}
+
+func isCore(s *godog.Scenario) bool {
+	for _, tag := range s.Tags {
+		if tag.Name == "@core" {
+			return true
+		}
+	}
+	return false
+}
+
+// stepTB makes a failure in a step one of its scenario: the runner reports a
+// panic as the step's error.
+type stepTB struct{ testing.TB }
+
+func (s stepTB) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (s stepTB) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (s stepTB) Error(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (s stepTB) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// testWriter keeps the runner's output with its test.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	if text := strings.TrimSpace(string(b)); text != "" {
+		w.t.Log(text)
+	}
+	return len(b), nil
+}
+
+var stepLine = regexp.MustCompile(`(?m)^\s*(@core)?\s*Scenario`)
+
+func TestEveryFeatureHasScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.feature")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no features", err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !stepLine.Match(text) {
+			t.Error(fmt.Sprintf("%s has no scenario", name))
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package api_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/golang-jwt/jwt/v5"
+
+	"navidocs/internal/account"
+	"navidocs/internal/api"
+	"navidocs/internal/apptest"
+	"navidocs/internal/db"
+	"navidocs/internal/document"
+)
+
+const jwtSecret = "a secret of at least thirty-two bytes, for tests"
+
+// bodies are what the operations that need one are called with; FIXTURE names
+// are replaced by ids.
+var bodies = map[string]string{
+	"register":            `{"email":"walker@example.org","password":"a long passphrase","name":"Walker"}`,
+	"login":               `{"email":"admin@example.org","password":"` + apptest.Password + `"}`,
+	"update-me":           `{"name":"Walker"}`,
+	"create-organization": `{"name":"Another"}`,
+	"update-organization": `{"name":"Renamed"}`,
+	"put-settings":        `{"time_zone":"Europe/Madrid","languages":["eng"],"audit_years":7}`,
+	"create-boat":         `{"name":"Walker"}`,
+	"update-boat":         `{"name":"Renamed"}`,
+	"create-engine":       `{"maker":"Maker"}`,
+	"update-engine":       `{"maker":"Other"}`,
+	"create-equipment":    `{"boat_id":"BOAT","system_code":"400","name":"Watermaker"}`,
+	"update-equipment":    `{"name":"Renamed"}`,
+	"add-reading":         `{"hours":10,"read_on":"2026-01-02"}`,
+	"add-photo":           `{"document_id":"IMAGE"}`,
+	"update-document":     `{"title":"Renamed"}`,
+	"create-warranty":     `{"boat_id":"BOAT","item_name":"Engine","purchase_date":"2026-01-15","warranty_period_months":24}`,
+}
+
+// fixture is a row of each kind in the walked organization.
+type fixture struct {
+	org, boat, engine, equipment, document, image, photo, warranty, job string
+}
+
+func TestPermissionWalk(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, apptest.Options{Settings: []string{"JWT_SECRET=" + jwtSecret}}, func(t *testing.T, s *apptest.Server) {
+		w := newWalk(t, s)
+		for path, item := range s.API.OpenAPI().Paths {
+			for method, operation := range operations(item) {
+				w.walk(t, method, path, operation.OperationID)
+			}
+		}
+		if len(w.seen) != len(api.Permissions) {
+			t.Errorf("the contract has %d operations, the permission table %d rows", len(w.seen), len(api.Permissions))
+		}
+	})
+}
+
+type walk struct {
+	s        *apptest.Server
+	roles    map[account.Role]*apptest.Client
+	stranger *apptest.Client
+	ready    fixture
+	seen     map[string]bool
+	n        int
+}
+
+var allRoles = []account.Role{account.Viewer, account.Member, account.Manager, account.Admin}
+
+func newWalk(t *testing.T, s *apptest.Server) *walk {
+	t.Helper()
+	w := &walk{s: s, roles: map[account.Role]*apptest.Client{}, seen: map[string]bool{}}
+	admin := s.User("admin@example.org", "", "")
+	w.roles[account.Admin] = admin
+	for _, role := range allRoles[:3] {
+		w.roles[role] = s.User(string(role)+"@example.org", admin.Org, role)
+	}
+	for _, c := range w.roles { // the walk makes further organizations
+		c.Narrow = admin.Org
+	}
+	w.stranger = s.User("stranger@example.org", "", "")
+	w.ready = w.fixture(t)
+	w.roles[account.Admin].Read(document.ID(w.ready.document))
+	w.roles[account.Admin].Read(document.ID(w.ready.image))
+	return w
+}
+
+// fixture makes fresh rows, so that one caller's change does not spoil the next.
+func (w *walk) fixture(t *testing.T) fixture {
+	t.Helper()
+	w.n++
+	c, f := w.roles[account.Admin], fixture{org: string(w.roles[account.Admin].Org)}
+	id := func(path string, body any) string {
+		var made struct{ ID string }
+		c.Post(path, body, &made)
+		return made.ID
+	}
+	f.boat = id("/api/boats", map[string]string{"name": "Walked"})
+	f.engine = id("/api/boats/"+f.boat+"/engines", map[string]string{"maker": "Maker"})
+	f.equipment = id("/api/equipment", map[string]string{"boat_id": f.boat, "system_code": "400", "name": "Watermaker"})
+	f.warranty = id("/api/warranties", map[string]any{"boat_id": f.boat, "item_name": "Pump", "purchase_date": "2026-01-15", "warranty_period_months": 12})
+	text := c.Upload("note.txt", []byte(strings.Repeat("walked ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
+	picture := c.Upload("photo.png", pictureOf(t, w.n), "boat_id="+f.boat, "type=PHO")
+	f.document, f.image, f.job = string(text.ID), string(picture.ID), text.JobID
+	other := c.Upload("other.png", pictureOf(t, -w.n), "boat_id="+f.boat, "type=PHO")
+	f.photo = id("/api/boats/"+f.boat+"/photos", map[string]string{"document_id": string(other.ID)})
+	return f
+}
+
+// pictureOf draws a small image that no other number gives.
+func pictureOf(t *testing.T, n int) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 32, 32))
+	for i := range 32 {
+		img.SetGray(i, 0, color.Gray{Y: uint8(n >> (i % 8))})
+		img.SetGray(i, 1, color.Gray{Y: uint8(n % 251)})
+	}
+	img.SetGray(0, 31, color.Gray{Y: uint8(n >> 8)})
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func (w *walk) walk(t *testing.T, method, path, id string) {
+	t.Helper()
+	w.seen[id] = true
+	perm, ok := api.Permissions[id]
+	if !ok {
+		t.Errorf("%s has no row in the permission table", id)
+		return
+	}
+	if perm.Public {
+		return
+	}
+	none, bad, expired := w.s.Anonymous(), w.s.Anonymous(), w.s.Anonymous()
+	bad.Token, expired.Token = "not a token", w.expiredToken(t)
+	for name, c := range map[string]*apptest.Client{"no token": none, "a bad token": bad, "an expired token": expired} {
+		if got := w.call(c, method, path, id, w.ready).Status; got != http.StatusUnauthorized {
+			t.Errorf("%s with %s: %d, want 401", id, name, got)
+		}
+	}
+	if strings.HasPrefix(id, "logout") {
+		return
+	}
+	w.walkRoles(t, method, path, id, perm)
+	w.walkStranger(t, method, path, id, perm)
+}
+
+func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permission) {
+	t.Helper()
+	for _, role := range allRoles {
+		f := w.ready
+		if method != http.MethodGet && role.AtLeast(perm.Role) {
+			f = w.fixture(t)
+		}
+		if id == "restore-document" && role.AtLeast(perm.Role) {
+			w.roles[account.Admin].Want(http.StatusOK, "DELETE", "/api/documents/"+f.document, nil)
+		}
+		before := w.audits(t)
+		got := w.call(w.roles[role], method, path, id, f)
+		switch allowed := role.AtLeast(perm.Role); {
+		case !allowed && got.Status != http.StatusForbidden:
+			t.Errorf("%s as %s: %d, want 403: %s", id, role, got.Status, got.Body)
+		case allowed && got.Status >= 300:
+			t.Errorf("%s as %s: %d, want success: %s", id, role, got.Status, got.Body)
+		case allowed && method != http.MethodGet && w.audits(t) == before:
+			t.Errorf("%s as %s left no line in the audit trail", id, role)
+		}
+	}
+}
+
+func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Permission) {
+	t.Helper()
+	if perm.Role == account.Nobody || !strings.Contains(path, "{") && bodies[id] == "" && id != "upload-document" || id == "list-audit" || id == "list-jobs" {
+		return
+	}
+	got := w.call(w.stranger, method, path, id, w.ready)
+	if id == "create-boat" || id == "create-organization" || id == "upload-document" { // theirs, in their own organization
+		if got.Status != http.StatusCreated && got.Status != http.StatusNotFound {
+			t.Errorf("%s as a stranger: %d", id, got.Status)
+		}
+		return
+	}
+	if got.Status != http.StatusNotFound {
+		t.Errorf("%s as a stranger: %d, want 404: %s", id, got.Status, got.Body)
+	}
+}
+
+func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) apptest.Answer {
+	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image)
+	if id == "upload-document" {
+		w.n++
+		return c.UploadAnswer("up.txt", bytes.Repeat([]byte("up "), w.n), "", "boat_id="+f.boat)
+	}
+	query := map[string]string{"search": "?q=walked"}[id]
+	body := replace.Replace(bodies[id])
+	if body == "" {
+		return c.Do(method, fill(path, f)+query, nil)
+	}
+	return c.Do(method, fill(path, f)+query, body)
+}
+
+// fill puts the fixture's ids into a path.
+func fill(path string, f fixture) string {
+	first := map[string]string{
+		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
+	}[strings.Split(path, "/")[2]]
+	return strings.NewReplacer("{id}", first, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1").Replace(imagePath(path, f))
+}
+
+// imagePath asks for the image of the paper that has one.
+func imagePath(path string, f fixture) string {
+	if strings.HasSuffix(path, "/image") {
+		return strings.Replace(path, "{id}", f.image, 1)
+	}
+	return path
+}
+
+func (w *walk) audits(t *testing.T) int {
+	t.Helper()
+	n, err := db.One(t.Context(), w.s.DB, db.Scalar[int], "SELECT count(*) FROM audit_log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// expiredToken is a real session's token whose time is over.
+func (w *walk) expiredToken(t *testing.T) string {
+	t.Helper()
+	var claims jwt.MapClaims
+	_, _, err := jwt.NewParser().ParseUnverified(w.roles[account.Admin].Token, &claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims["exp"] = time.Now().Add(-time.Minute).Unix()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(jwtSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func operations(item *huma.PathItem) map[string]*huma.Operation {
+	out := map[string]*huma.Operation{}
+	for method, operation := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
+		if operation != nil {
+			out[method] = operation
+		}
+	}
+	return out
+}

@@ -1,0 +1,5 @@
+-- class: data
+-- +goose Up
+UPDATE harbours SET name = 'port ' || name;
+-- +goose Down
+SELECT 1;

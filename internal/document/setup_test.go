@@ -1,0 +1,155 @@
+package document
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"navidocs/internal/account"
+	"navidocs/internal/blob"
+	"navidocs/internal/db"
+	"navidocs/internal/document/extract"
+	"navidocs/internal/event"
+	"navidocs/internal/fleet"
+	"navidocs/internal/job"
+	"navidocs/internal/testkit"
+)
+
+// childEnv tells the test binary what kind of extraction child it is.
+const childEnv = "NAVIDOCS_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(childEnv) {
+	case "":
+		os.Exit(m.Run())
+	case "good":
+		if err := extract.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+	case "dies":
+		os.Exit(7)
+	}
+	os.Exit(0)
+}
+
+// bench is a service on a real database with two organizations.
+type bench struct {
+	*Service
+	t        testing.TB
+	accounts *account.Service
+	boats    *fleet.Service
+	events   *event.Outbox
+	queue    *job.Queue
+	ada      account.Actor // admin of one organization
+	eve      account.Actor // admin of another
+}
+
+func setup(t *testing.T, d *db.DB, child string) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := blob.OpenDisk(dir + "/blobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	queue, err := job.New(d, job.Config{Log: slog.New(slog.DiscardHandler), LockPath: dir + "/lock", Workers: map[string]int{PagesQueue: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, queue: queue, events: event.New(d, queue)}
+	b.accounts = account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
+		AccessTTL: time.Hour, RefreshTTL: time.Hour})
+	b.boats = fleet.New(d, b.accounts, b.events)
+	reader := extract.New(extract.Options{Command: []string{"/usr/bin/env", childEnv + "=" + child, os.Args[0]}})
+	b.Service = New(d, store, b.accounts, b.boats, b.events, queue, reader, Config{MaxBytes: 1 << 20, TempDir: dir, GroupSize: 2, Log: slog.New(slog.DiscardHandler)})
+	queue.Register(b.events.Jobs()...)
+	queue.Register(b.Jobs()...)
+	b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
+	return b
+}
+
+// run works the queue until the test ends.
+func (b *bench) run() {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- b.queue.Run(ctx) }()
+	b.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.t.Error(err)
+		}
+	})
+}
+
+func (b *bench) user(email string, org account.OrgID, role account.Role) account.Actor {
+	b.t.Helper()
+	_, err := b.accounts.CreateUser(b.t.Context(), account.NewUser{
+		Registering: account.Registering{Email: email, Password: "a long test passphrase", Name: email}, Join: org, Role: role,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	who, err := b.accounts.ActorFor(b.t.Context(), email)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return who
+}
+
+func (b *bench) org(who account.Actor) account.OrgID { return who.Orgs(account.Viewer)[0] }
+
+func (b *bench) boat(who account.Actor, name string) fleet.BoatID {
+	b.t.Helper()
+	boat, err := b.boats.CreateBoat(b.t.Context(), who, b.org(who), fleet.BoatInput{Name: &name})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return boat.ID
+}
+
+// text uploads a text file and waits until it is read; run must be on.
+func (b *bench) text(who account.Actor, u Upload, content string) Document {
+	b.t.Helper()
+	if u.FileName == "" {
+		u.FileName = "note.txt"
+	}
+	d, err := b.Upload(b.t.Context(), who, u, strings.NewReader(content))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.wait(who, d.ID)
+}
+
+func (b *bench) wait(who account.Actor, id ID) Document {
+	b.t.Helper()
+	var d Document
+	testkit.Eventually(b.t, func() (err error) {
+		if d, err = b.Document(b.t.Context(), who, id); err == nil && d.Status != Ready && d.Status != Failed {
+			err = fmt.Errorf("it is %s", d.Status)
+		}
+		return err
+	})
+	return d
+}
+
+// find searches and lists the hits as "kind page title".
+func (b *bench) find(who account.Actor, q Query) []string {
+	b.t.Helper()
+	if q.Limit == 0 {
+		q.Limit = 50
+	}
+	r, err := b.Search(b.t.Context(), who, q)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	out := []string{}
+	for _, h := range r.Hits {
+		out = append(out, fmt.Sprintf("%s %d %s", h.Kind, h.Page, h.Title))
+	}
+	return out
+}
