@@ -28,7 +28,7 @@ setup:
 
 .PHONY: check
 check: ## check the form: format, vet, lint, imports, modules, figures
-	@unformatted=$$($(tool) gofumpt -l cmd internal $(wildcard features web prove bench api)); \
+	@unformatted=$$($(tool) gofumpt -l cmd internal $(wildcard features web prove bench api doc)); \
 	if [ -n "$$unformatted" ]; then \
 		echo "not formatted (repair: make format):"; echo "$$unformatted"; exit 1; \
 	fi
@@ -40,7 +40,7 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 
 .PHONY: format
 format: ## format the code
-	$(tool) gofumpt -w cmd internal $(wildcard features web prove bench api)
+	$(tool) gofumpt -w cmd internal $(wildcard features web prove bench api doc)
 
 .PHONY: bench
 bench: ## run the side-by-side benchmarks

@@ -323,10 +323,14 @@ func testDamage(t *testing.T, o Opened) {
 	digest := put(t, o.Store, content)
 	flipped := slices.Clone(content)
 	flipped[2500] ^= 1
-	for name, damaged := range map[string][]byte{"a flipped bit": flipped, "cut": content[:4000], "longer": append(slices.Clone(content), 'x'), "emptied": {}} {
-		o.Damage(t, digest, damaged)
+	damages := []struct {
+		name    string
+		content []byte
+	}{{"a flipped bit", flipped}, {"cut", content[:4000]}, {"longer", append(slices.Clone(content), 'x')}, {"emptied", nil}}
+	for _, d := range damages {
+		o.Damage(t, digest, d.content)
 		if err := blob.Verify(t.Context(), o.Store, digest); !errors.Is(err, blob.ErrDamaged) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", d.name, err)
 		}
 	}
 	put(t, o.Store, content) // the last damage changed the size, so this heals it
