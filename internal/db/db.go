@@ -161,8 +161,10 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 // the system's libraries and silently breaks indexes.
 func (d *DB) checkPostgres(ctx context.Context) error {
 	var name, collation, encoding string
-	err := d.write.QueryRowContext(ctx, `SELECT datname, datcollate, pg_encoding_to_char(encoding)
-		FROM pg_database WHERE datname = current_database()`).Scan(&name, &collation, &encoding)
+	// With the provider ICU (from version 15 on) datcollate says nothing.
+	err := d.write.QueryRowContext(ctx, `SELECT datname, CASE p->>'datlocprovider' WHEN 'i'
+			THEN coalesce(p->>'datlocale', p->>'daticulocale', 'of ICU') ELSE datcollate END, pg_encoding_to_char(encoding)
+		FROM (SELECT *, to_jsonb(pg_database) p FROM pg_database) d WHERE datname = current_database()`).Scan(&name, &collation, &encoding)
 	if err != nil {
 		return fault.Because(err, fault.Unavailable, "PostgreSQL cannot be reached: check DATABASE_URL and that the server runs")
 	}

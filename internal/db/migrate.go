@@ -190,6 +190,9 @@ func (m *Migrator) acquire(ctx context.Context) (unlock func(), err error) {
 		}
 		l := flock.New(m.lock)
 		if ok, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil || !ok {
+			if ctx.Err() == nil {
+				return nil, err
+			}
 			return nil, fault.Because(err, fault.Unavailable, "another process is migrating (lock file %s)", m.lock)
 		}
 		return func() { l.Unlock() }, nil //nolint:errcheck // the lock ends with the process at the latest
@@ -199,7 +202,7 @@ func (m *Migrator) acquire(ctx context.Context) (unlock func(), err error) {
 		return nil, mapError(err)
 	}
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", advisoryKey); err != nil {
-		return nil, mapError(err)
+		return nil, errors.Join(mapError(err), conn.Close())
 	}
 	return func() { release(context.WithoutCancel(ctx), conn) }, nil
 }

@@ -46,8 +46,15 @@ func (t *Tx) SQL() *sql.Tx { return t.sqlTx }
 // PGX is the transaction on PostgreSQL, nil on SQLite. Only package job uses it.
 func (t *Tx) PGX() pgx.Tx { return t.pgxTx }
 
+// errNoContext is the answer to a nil context, at which database/sql panics
+// with its locks held: nobody could use the database after that.
+var errNoContext = errors.New("database call without a context")
+
 // Exec runs a statement and returns how many rows it changed.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if ctx == nil {
+		return 0, errNoContext
+	}
 	res, err := t.h.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, mapError(err)
@@ -57,10 +64,16 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 }
 
 func (t *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if ctx == nil {
+		return nil, errNoContext
+	}
 	return t.h.QueryContext(ctx, query, args...)
 }
 
 func (d *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if ctx == nil {
+		return nil, errNoContext
+	}
 	return d.read.QueryContext(ctx, query, args...)
 }
 
@@ -72,6 +85,9 @@ const attempts = 4
 // failure, so it must have no effect outside the transaction; effects that
 // follow a commit go through OnCommit. Nothing slow belongs inside.
 func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	for i := 1; ; i++ {
 		err := d.transact(ctx, f)
 		if err == nil || i == attempts || !retryable(err) {

@@ -14,7 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -45,9 +45,17 @@ type Job[T Args] struct {
 func (j *Job[T]) Last() bool { return j.Attempt >= j.MaxAttempts }
 
 // Complete ends the job in the caller's transaction: the effect and the end of
-// the job commit together, so that a crash between them cannot repeat it.
+// the job commit together, so that a crash between them cannot repeat it. It
+// refuses when the job was given to another attempt meanwhile, which River
+// would let pass.
 func (j *Job[T]) Complete(ctx context.Context, tx *db.Tx) error {
-	var err error
+	n, err := tx.Exec(ctx, "UPDATE river_job SET attempt = attempt WHERE id = $1 AND attempt = $2 AND state = 'running'", j.row.ID, j.Attempt)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fault.New(fault.Stale, "this attempt of the job was given up")
+	}
 	if tx.Engine == db.SQLite {
 		_, err = river.JobCompleteTx[*riversqlite.Driver](ctx, tx.SQL(), j.row)
 	} else {
@@ -64,7 +72,8 @@ type Options[T Args] struct {
 	Timeout time.Duration
 	// MaxAttempts is how often it is tried; 0 means 5.
 	MaxAttempts int
-	// Dead runs when the last attempt failed, so that the domain can show it.
+	// Dead runs when an attempt failed that no other follows, be it the last or
+	// one that ended with Cancel, so that the domain can show it.
 	Dead func(ctx context.Context, j *Job[T], cause error) error
 }
 
@@ -98,21 +107,42 @@ type worker[T Args] struct {
 
 func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.o.Timeout }
 
-// NextRetry waits 1, 2, 4 ... seconds, at most an hour.
+// NextRetry waits 1, 2, 4 ... seconds after a failure, at most an hour. River
+// would not take a time before its own present.
 func (w *worker[T]) NextRetry(j *river.Job[T]) time.Time {
-	wait := time.Duration(math.Pow(2, float64(j.Attempt-1))) * time.Second
-	return j.AttemptedAt.Add(min(wait, time.Hour))
+	wait := time.Hour
+	if j.Attempt <= 12 {
+		wait = min(wait, time.Second<<max(0, j.Attempt-1))
+	}
+	return time.Now().Add(wait) //nolint:forbidigo // River's clock, not a domain's
 }
 
 func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
-	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: w.o.MaxAttempts, row: rj}
-	err := w.f(ctx, j)
-	if err == nil || w.o.Dead == nil || !j.Last() || ctx.Err() == context.Canceled { //nolint:errorlint // Err returns the bare value
+	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: rj.MaxAttempts, row: rj}
+	err := w.try(ctx, j)
+	if err == nil {
+		return nil
+	}
+	_, cancelled := errors.AsType[*river.JobCancelError](err)
+	if !cancelled && ctx.Err() == context.Canceled { //nolint:errorlint // Err returns the bare value
+		return errors.Join(err, ctx.Err()) // told to stop: River gives it back without counting the attempt
+	}
+	if w.o.Dead == nil || !cancelled && !j.Last() {
 		return err
 	}
 	dead, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, w.o.Dead(dead, j, err))
+}
+
+// try makes a panic an error, so that it too ends visibly.
+func (w *worker[T]) try(ctx context.Context, j *Job[T]) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return w.f(ctx, j)
 }
 
 // Config says how a Queue runs.
@@ -206,7 +236,7 @@ func (q *Queue) Run(ctx context.Context) (err error) {
 		}
 		defer lock.Unlock() //nolint:errcheck // ends with the process at the latest
 		if err := q.sweep(ctx); err != nil {
-			return err
+			return ignoreCancel(ctx, err)
 		}
 	}
 	client, err := q.client()
@@ -285,7 +315,10 @@ func (q *Queue) riverConfig() (*river.Config, error) {
 	var periodic []*river.PeriodicJob
 	for _, s := range q.schedules {
 		periodic = append(periodic, river.NewPeriodicJob(river.PeriodicInterval(s.every),
-			func() (river.JobArgs, *river.InsertOpts) { return s.args(), nil }, &river.PeriodicJobOpts{RunOnStart: true}))
+			func() (river.JobArgs, *river.InsertOpts) {
+				args := s.args()
+				return args, &river.InsertOpts{MaxAttempts: q.max[args.Kind()]}
+			}, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	return &river.Config{
 		Logger: q.config.Log, Workers: workers, Queues: queues, PeriodicJobs: periodic,

@@ -57,3 +57,8 @@ func guessLanguage(text string) string {
 	}
 	return best
 }
+
+// tesseractName is the name that Tesseract gives to a guessed language.
+func tesseractName(guess string) string {
+	return map[string]string{"en": "eng", "de": "deu", "fr": "fra", "it": "ita", "es": "spa"}[guess]
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"image"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,7 +30,11 @@ const (
 type tools struct {
 	request    request
 	recognizer Recognizer
-	langs      []string
+	// wanted are the languages that the engine has of those asked for, and
+	// langs the ones it reads in at present: the likeliest alone, until a page
+	// turns out to be in another. Reading in five languages at once costs
+	// twice the time of one and finds the same words.
+	wanted, langs []string
 }
 
 func (t *tools) close(ctx context.Context) {
@@ -47,7 +52,8 @@ type reading struct {
 	quality  int
 }
 
-// read finds out how a page lies, straightens it and reads it.
+// read finds out how a page lies and in which language it is, straightens it
+// and reads it.
 func (t *tools) read(ctx context.Context, img *image.Gray, dpi int) (reading, error) {
 	lines := inkOf(img)
 	if lines.blank() {
@@ -55,10 +61,44 @@ func (t *tools) read(ctx context.Context, img *image.Gray, dpi int) (reading, er
 	}
 	if t.recognizer == nil {
 		var err error
-		if t.recognizer, t.langs, err = chooseRecognizer(ctx, t.request); err != nil {
+		if t.recognizer, t.wanted, err = chooseRecognizer(ctx, t.request); err != nil {
 			return reading{}, err
 		}
+		t.langs = t.wanted[:1]
 	}
+	first, err := t.readLying(ctx, img, lines, dpi)
+	if err != nil {
+		return first, err
+	}
+	before := t.langs
+	if t.langs = t.nextLanguages(first); slices.Equal(before, t.langs) {
+		return first, nil
+	}
+	second, err := t.readTurned(ctx, img, first.rotation, dpi)
+	if err != nil || second.quality < first.quality {
+		t.langs = before
+		return first, err
+	}
+	if len(t.langs) > 1 { // too costly to begin the next page with
+		t.langs = before
+	}
+	return second, nil
+}
+
+// nextLanguages are what a page should be read in, judged by its first
+// reading: the wanted language whose stop words it holds, all of them when it
+// reads badly and holds none's, else what it was read in.
+func (t *tools) nextLanguages(r reading) []string {
+	if guess := tesseractName(guessLanguage(r.text)); slices.Contains(t.wanted, guess) {
+		return []string{guess}
+	} else if guess == "" && r.quality < goodReading {
+		return t.wanted
+	}
+	return t.langs
+}
+
+// readLying reads a page whichever way it lies.
+func (t *tools) readLying(ctx context.Context, img *image.Gray, lines ink, dpi int) (reading, error) {
 	turns := turnsToTry(lines)
 	var first reading
 	if turns[0] == 0 { // what most pages are

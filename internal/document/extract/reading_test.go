@@ -42,7 +42,7 @@ func TestReadingFindsWords(t *testing.T) {
 		} {
 			t.Run(engine+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				tools := &tools{recognizer: recognizer, langs: []string{"eng"}}
+				tools := &tools{recognizer: recognizer, wanted: []string{"eng"}, langs: []string{"eng"}}
 				if engine == "embedded" { // one instance cannot serve two pages at once
 					inside, err := newEmbedded(t.Context(), cacheDir(), "")
 					if err != nil {
@@ -61,5 +61,25 @@ func TestReadingFindsWords(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestReadingFindsTheLanguage(t *testing.T) {
+	t.Parallel()
+	const french = "La réquisition est faite par le propriétaire, et les pièces sont reçues dans le bureau des douanes.\n" +
+		"Le navire est armé pour la plaisance et il ne peut pas être employé à la pêche.\nLes élèves sont avec leurs maîtres à la forêt."
+	img := drawn(t, french)
+	for engine, recognizer := range engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			tools := &tools{recognizer: recognizer, wanted: []string{"eng", "deu", "fra"}, langs: []string{"eng"}}
+			got, err := tools.read(t.Context(), img, readDPI)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := recall(french, got.text); r < 0.95 || len(tools.langs) != 1 || tools.langs[0] != "fra" {
+				t.Errorf("recall %.3f, now in %v: %s", r, tools.langs, got.text)
+			}
+		})
 	}
 }
