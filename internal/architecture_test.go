@@ -65,7 +65,7 @@ func imports() map[string]string {
 		"testkit/with":           "testkit",
 		"testkit/suite":          "",
 		"testkit/figures":        "",
-		"apptest":                "app api config db blob kv demo fault testkit " + services,
+		"apptest":                "document/extract app api config db blob kv demo fault testkit " + services,
 	}
 }
 
