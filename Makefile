@@ -4,6 +4,9 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# One way to build for everything but the race detector, which asks for cgo.
+export CGO_ENABLED := 0
+
 tool := go tool -modfile=tools/go.mod
 
 .PHONY: help
@@ -12,11 +15,11 @@ help: ## list the targets
 
 .PHONY: run
 run: ## serve the demo at http://localhost:3000
-	CGO_ENABLED=0 go run ./cmd/navidocs serve --demo
+	go run ./cmd/navidocs serve --demo
 
 .PHONY: build
 build: ## build the one static binary, bin/navidocs
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/navidocs ./cmd/navidocs
+	go build -trimpath -ldflags "-s -w" -o bin/navidocs ./cmd/navidocs
 
 .PHONY: test
 test: setup check ## check, then run every test, with the race detector and the real servers
@@ -34,7 +37,7 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 	fi
 	go vet ./...
 	$(tool) golangci-lint run
-	go test -count=1 ./internal
+	go test -count=1 -short ./internal ./doc
 	go mod verify
 	go run ./internal/testkit/figures
 

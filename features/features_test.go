@@ -100,7 +100,7 @@ func TestEveryFeatureHasScenarios(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !stepLine.Match(text) {
-			t.Error(fmt.Sprintf("%s has no scenario", name))
+			t.Errorf("%s has no scenario", name)
 		}
 	}
 }

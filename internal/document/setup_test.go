@@ -61,8 +61,10 @@ func setup(t *testing.T, d *db.DB, child string) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, queue: queue, events: event.New(d, queue)}
-	b.accounts = account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
-		AccessTTL: time.Hour, RefreshTTL: time.Hour})
+	b.accounts = account.New(d, account.Config{
+		Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
+		AccessTTL: time.Hour, RefreshTTL: time.Hour,
+	})
 	b.boats = fleet.New(d, b.accounts, b.events)
 	reader := extract.New(extract.Options{Command: []string{"/usr/bin/env", childEnv + "=" + child, os.Args[0]}})
 	b.Service = New(d, store, b.accounts, b.boats, b.events, queue, reader, Config{MaxBytes: 1 << 20, TempDir: dir, GroupSize: 2, Log: slog.New(slog.DiscardHandler)})

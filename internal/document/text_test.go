@@ -50,8 +50,14 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"pump", "pump", 0}, {"pump", "pmup", 1}, {"pump", "pumps", 1}, {"pump", "dump", 1}, {"pump", "sumo", 2}, {"pump", "mast", 3},
-		{"", "a", 1}, {"größe", "grösse", 2},
+		{"pump", "pump", 0},
+		{"pump", "pmup", 1},
+		{"pump", "pumps", 1},
+		{"pump", "dump", 1},
+		{"pump", "sumo", 2},
+		{"pump", "mast", 3},
+		{"", "a", 1},
+		{"größe", "grösse", 2},
 	} {
 		if got := distance(tc.a, tc.b, 2); got != tc.want {
 			t.Errorf("%s %s: %d, want %d", tc.a, tc.b, got, tc.want)

@@ -90,6 +90,9 @@ func TestEachEmptyHasNoTable(t *testing.T) {
 	})
 }
 
+// What the subtests leave is looked at afterwards.
+//
+//nolint:tparallel // so they do not run in parallel
 func TestTheDatabaseGoesWithItsTest(t *testing.T) {
 	t.Parallel()
 	var lite, pg string

@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"slices"
 	"strconv"
@@ -63,6 +65,19 @@ func (c coverage) read(profile string) error {
 		c[words[0]] = block{n, c[words[0]].reached || words[2] != "0"}
 	}
 	return lines.Err()
+}
+
+// gather adds what binaries left in a folder, if any did.
+func (c coverage) gather(ctx context.Context, folder, profile string) error {
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	convert := exec.CommandContext(ctx, "go", "tool", "covdata", "textfmt", "-i", folder, "-o", profile)
+	if words, err := convert.CombinedOutput(); err != nil {
+		return fmt.Errorf("go tool covdata: %w: %s", err, words)
+	}
+	return c.read(profile)
 }
 
 func counted(block string) bool {

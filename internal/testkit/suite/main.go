@@ -54,15 +54,23 @@ func run(ctx context.Context, least float64, out io.Writer) int {
 		return 2
 	}
 	defer os.RemoveAll(dir)
+	binaries := filepath.Join(dir, "binaries")
+	if err := os.Mkdir(binaries, 0o700); err != nil {
+		fmt.Fprintln(out, "suite:", err)
+		return 2
+	}
 	started, r, reached := time.Now(), newReport(out), coverage{}
 	for i, g := range groups(packages, raceable(ctx, out)) {
 		profile := filepath.Join(dir, fmt.Sprintf("%d.out", i))
-		if err := test(ctx, g, profile, r); err != nil {
+		if err := test(ctx, g, profile, binaries, r); err != nil {
 			r.broken = append(r.broken, err.Error())
 		}
 		if err := reached.read(profile); err != nil {
 			r.broken = append(r.broken, err.Error())
 		}
+	}
+	if err := reached.gather(ctx, binaries, filepath.Join(dir, "binaries.out")); err != nil {
+		r.broken = append(r.broken, err.Error())
 	}
 	r.summary()
 	covered := reached.percent()
@@ -93,12 +101,14 @@ func groups(packages []string, race bool) []group {
 
 // raceable tells whether the race detector can be built here.
 func raceable(ctx context.Context, out io.Writer) bool {
-	cgo, err := exec.CommandContext(ctx, "go", "env", "CGO_ENABLED").Output()
-	if err == nil && strings.TrimSpace(string(cgo)) == "1" {
-		return true
+	cc, err := exec.CommandContext(ctx, "go", "env", "CC").Output()
+	if err == nil {
+		_, err = exec.LookPath(strings.TrimSpace(string(cc)))
 	}
-	fmt.Fprintln(out, "suite: SKIPPED: the race detector (it needs gcc)")
-	return false
+	if err != nil {
+		fmt.Fprintln(out, "suite: SKIPPED: the race detector (it needs gcc)")
+	}
+	return err == nil
 }
 
 func list(ctx context.Context) ([]string, error) {
@@ -108,12 +118,16 @@ func list(ctx context.Context) ([]string, error) {
 	return strings.Fields(string(out)), err
 }
 
-func test(ctx context.Context, g group, profile string, r *report) error {
+// test runs a group. Binaries that its tests start leave their coverage in a
+// folder.
+func test(ctx context.Context, g group, profile, binaries string, r *report) error {
 	args := []string{"test", "-json", "-timeout", "15m", "-coverpkg", module + "/internal/...", "-coverprofile", profile}
-	if g.race {
-		args = append(args, "-race")
+	environ := append(os.Environ(), "NAVIDOCS_TEST_COVER="+binaries, "CGO_ENABLED=0")
+	if g.race { // the one thing that needs cgo
+		args, environ = append(args, "-race"), append(environ, "CGO_ENABLED=1")
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, g.packages...)...)
+	cmd.Env = environ
 	cmd.Stderr = r.out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	events, err := cmd.StdoutPipe()

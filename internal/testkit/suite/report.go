@@ -58,8 +58,8 @@ func (r *report) take(e event) {
 	switch e.Action {
 	case "output":
 		r.output[n] = append(r.output[n], e.Output)
-		if strings.HasSuffix(e.Package, "/features") && strings.Contains(e.Output, "@core") {
-			r.core = append(r.core, strings.TrimSpace(e.Output))
+		if strings.HasSuffix(e.Package, "/features") && strings.Contains(e.Output, "core scenarios") {
+			r.core = append(r.core, e.Test+": "+said(e.Output))
 		}
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
@@ -118,14 +118,19 @@ func reason(output []string) string {
 		if line == "" || strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "=== ") {
 			continue
 		}
-		if _, text, ok := strings.Cut(line, ".go:"); ok {
-			if _, text, ok = strings.Cut(text, ": "); ok {
-				return text
-			}
-		}
-		return line
+		return said(line)
 	}
 	return "no reason given"
+}
+
+// said is a line of a test's log without its place.
+func said(line string) string {
+	if _, rest, ok := strings.Cut(line, ".go:"); ok {
+		if _, text, ok := strings.Cut(rest, ": "); ok {
+			line = text
+		}
+	}
+	return strings.TrimSpace(line)
 }
 
 func (r *report) summary() {
@@ -149,7 +154,7 @@ func (r *report) summary() {
 		fmt.Fprintln(r.out, line)
 	}
 	if len(r.core) == 0 {
-		fmt.Fprintln(r.out, "@core scenarios: none ran")
+		fmt.Fprintln(r.out, "core scenarios: none ran")
 	}
 }
 

@@ -23,7 +23,7 @@ func TestReport(t *testing.T) {
 {"Action":"pass","Package":"m/p","Test":"A"}
 {"Action":"pass","Package":"m/p","Elapsed":1.25}`,
 			0,
-			[]string{"ok   m/p 1.2s", "tests: 1 passed, 0 failed, 0 skipped", "@core scenarios: none ran"},
+			[]string{"ok   m/p 1.2s", "tests: 1 passed, 0 failed, 0 skipped", "core scenarios: none ran"},
 			[]string{"noise"},
 		},
 		{
@@ -60,11 +60,11 @@ func TestReport(t *testing.T) {
 			nil,
 		},
 		{
-			"scenarios", `{"Action":"output","Package":"m/features","Test":"F","Output":"    f_test.go:9: @core scenarios: 12 of 13 hold\n"}
+			"scenarios", `{"Action":"output","Package":"m/features","Test":"F","Output":"    f_test.go:9: core scenarios that hold: 12 of 13\n"}
 not json
 {"Action":"pass","Package":"m/features","Test":"F"}`,
 			0,
-			[]string{"@core scenarios: 12 of 13 hold", "not json"},
+			[]string{"F: core scenarios that hold: 12 of 13", "not json"},
 			nil,
 		},
 	}
