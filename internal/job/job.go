@@ -106,13 +106,42 @@ func (w *worker[T]) NextRetry(j *river.Job[T]) time.Time {
 
 func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
 	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: w.o.MaxAttempts, row: rj}
-	err := w.f(ctx, j)
+	err := w.tryUntilRoom(ctx, j)
+	if fault.Is(err, fault.Full) {
+		return river.JobSnooze(fullWait) // no fault of the job: the attempt does not count
+	}
 	if err == nil || w.o.Dead == nil || !j.Last() || ctx.Err() == context.Canceled { //nolint:errorlint // Err returns the bare value
 		return err
 	}
 	dead, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, w.o.Dead(dead, j, err))
+}
+
+// The waits between two tries of work for which there was no room.
+const (
+	firstFullWait = 100 * time.Millisecond
+	fullWait      = 15 * time.Second
+)
+
+// tryUntilRoom runs the work again while the disk is full. The attempt is held
+// meanwhile and not failed: on a full disk its end cannot be recorded, and a
+// job whose end is not recorded would count as running until its deadline, long
+// after there is room again.
+func (w *worker[T]) tryUntilRoom(ctx context.Context, j *Job[T]) error {
+	for wait := firstFullWait; ; wait = min(2*wait, fullWait) {
+		err := w.f(ctx, j)
+		if !fault.Is(err, fault.Full) {
+			return err
+		}
+		again := time.NewTimer(wait)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return err
+		}
+	}
 }
 
 // Config says how a Queue runs.
