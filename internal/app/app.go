@@ -80,6 +80,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err := a.openStores(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.sweep(); err != nil {
+		return nil, err
+	}
 	if _, err := a.migrator.Up(ctx); err != nil {
 		return nil, err
 	}
@@ -187,8 +190,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
-		_, err := blob.Collect(ctx, a.DB, a.Store)
-		return err
+		return a.collect(ctx)
 	}))
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
