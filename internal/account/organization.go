@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -38,8 +37,8 @@ type Membership struct {
 
 func insertOrganization(ctx context.Context, tx *db.Tx, name string) (OrgID, error) {
 	name = db.Text(strings.TrimSpace(name))
-	if n := utf8.RuneCountInString(name); n < 1 || n > 200 {
-		return "", fault.Fields(fault.Field{Location: "body.name", Message: "must have 1 to 200 characters"})
+	if f := checkName(name, "body.name"); f != nil {
+		return "", fault.Fields(*f)
 	}
 	id, now := OrgID(db.NewID()), db.Micros(tx.Now())
 	_, err := tx.Exec(ctx, "INSERT INTO organizations (id, name, name_fold, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)",
@@ -120,8 +119,8 @@ func (s *Service) RenameOrganization(ctx context.Context, who Actor, id OrgID, n
 		return Organization{}, err
 	}
 	name = db.Text(strings.TrimSpace(name))
-	if n := utf8.RuneCountInString(name); n < 1 || n > 200 {
-		return Organization{}, fault.Fields(fault.Field{Location: "body.name", Message: "must have 1 to 200 characters"})
+	if f := checkName(name, "body.name"); f != nil {
+		return Organization{}, fault.Fields(*f)
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE organizations SET name = $1, name_fold = $2, updated_at = $3 WHERE id = $4",

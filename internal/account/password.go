@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -88,7 +89,7 @@ func checkPassword(password, email string) *fault.Field {
 	switch {
 	case n < 10 || n > 200:
 		return &fault.Field{Location: "body.password", Message: "must have 10 to 200 characters"}
-	case strings.Contains("\n"+commonPasswords, "\n"+lower+"\n"):
+	case slices.Contains(strings.Fields(commonPasswords), lower):
 		return &fault.Field{Location: "body.password", Message: "is one of the most common passwords: choose another"}
 	case lower == strings.ToLower(email):
 		return &fault.Field{Location: "body.password", Message: "must differ from the e-mail address"}

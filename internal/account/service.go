@@ -118,13 +118,23 @@ func checkUser(r Registering) (email string, faults []fault.Field) {
 	if !ok {
 		faults = append(faults, fault.Field{Location: "body.email", Message: "must be an e-mail address", Value: short(r.Email)})
 	}
-	if n := utf8.RuneCountInString(strings.TrimSpace(r.Name)); n < 1 || n > 200 {
-		faults = append(faults, fault.Field{Location: "body.name", Message: "must have 1 to 200 characters"})
+	if f := checkName(r.Name, "body.name"); f != nil {
+		faults = append(faults, *f)
+	}
+	if f := checkName(orDefault(r.Organization, "its user's name"), "body.organization_name"); f != nil {
+		faults = append(faults, *f)
 	}
 	if f := checkPassword(r.Password, email); f != nil {
 		faults = append(faults, *f)
 	}
 	return email, faults
+}
+
+func checkName(name, location string) *fault.Field {
+	if n := utf8.RuneCountInString(strings.TrimSpace(db.Text(name))); n < 1 || n > 200 {
+		return &fault.Field{Location: location, Message: "must have 1 to 200 characters"}
+	}
+	return nil
 }
 
 func short(s string) any {
@@ -135,12 +145,12 @@ func short(s string) any {
 }
 
 // NormalEmail lower-cases a bare e-mail address (RFC 5322 addr-spec) and says
-// whether it is one.
+// whether it is one. What is none comes back as text that can be looked up.
 func NormalEmail(s string) (string, bool) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Name != "" || a.Address != s || len(s) > 254 {
-		return s, false
+		return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD"), false
 	}
 	return s, true
 }
@@ -211,6 +221,9 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (id UserID, err err
 			}
 		}
 		if err := insertMembership(ctx, tx, org, id, role); err != nil {
+			if fault.Is(err, fault.Conflict) {
+				return fault.New(fault.NotFound, "no organization has the id %s", org)
+			}
 			return err
 		}
 		return s.Audit(ctx, tx, Actor{}, Entry{OrgID: org, Action: "user.created", Kind: "user", SubjectID: string(id)})
@@ -254,6 +267,11 @@ func (s *Service) Me(ctx context.Context, who Actor) (User, error) {
 // UpdateMe changes the actor's own name or language; nil leaves a field as it is.
 func (s *Service) UpdateMe(ctx context.Context, who Actor, name, language *string) (u User, err error) {
 	defer fault.Wrap(&err, "account.UpdateMe")
+	if name != nil {
+		if f := checkName(*name, "body.name"); f != nil {
+			return u, fault.Fields(*f)
+		}
+	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		if u, err = db.One(ctx, tx, scanUser, "SELECT "+userColumns+" FROM users WHERE id = $1", who.UserID); err != nil {
 			return err

@@ -80,8 +80,11 @@ func (a *API) limit(ctx huma.Context, next func(huma.Context)) {
 	}
 	who := actor(ctx.Context())
 	key, limit := "address:"+who.Address, a.config.RateLimit
-	if who.UserID != "" {
+	switch {
+	case who.UserID != "":
 		key, limit = "user:"+string(who.UserID), limit*signedInFactor
+	case ctx.Operation().Tags[0] == "auth": // signing in neither uses up nor waits for other requests
+		key = "auth:" + who.Address
 	}
 	d, err := a.config.Limit(ctx.Context(), key, limit, a.config.RateWindow)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -78,6 +79,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		}
 	}()
 	if err := a.openStores(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.sweep(); err != nil {
 		return nil, err
 	}
 	if _, err := a.migrator.Up(ctx); err != nil {
@@ -187,8 +191,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
-		_, err := blob.Collect(ctx, a.DB, a.Store)
-		return err
+		return a.collect(ctx)
 	}))
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
@@ -296,18 +299,34 @@ func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
 	return l, nil
 }
 
-// quiet keeps River's own chatter below warnings out of the log.
-func quiet(log *slog.Logger) *slog.Logger {
-	return slog.New(atLeast{log.Handler(), slog.LevelWarn})
+// quiet keeps River's own chatter out of the log: what is below a warning, and
+// the complaints of its maintenance about having been told to stop.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(riverHandler{log.Handler()}) }
+
+type riverHandler struct{ slog.Handler }
+
+func (h riverHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
 }
 
-type atLeast struct {
-	slog.Handler
-	level slog.Level
+func (h riverHandler) Handle(ctx context.Context, r slog.Record) error {
+	stopped := false
+	r.Attrs(func(a slog.Attr) bool {
+		stopped = stopped || strings.Contains(a.Value.String(), context.Canceled.Error())
+		return !stopped
+	})
+	if stopped {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
 }
 
-func (h atLeast) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= h.level && h.Handler.Enabled(ctx, l)
+func (h riverHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return riverHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h riverHandler) WithGroup(name string) slog.Handler {
+	return riverHandler{h.Handler.WithGroup(name)}
 }
 
 // NewLog makes the process's logger: JSON, a line a record.

@@ -46,6 +46,9 @@ type DB struct {
 	write *sql.DB
 	read  *sql.DB
 	jobs  *sql.DB // SQLite only: River's own connection
+	// reading are the readers' statements; SQLite only, pgx keeps its own. A
+	// writer's cannot be kept: its only connection is inside a transaction.
+	reading statements
 	pool  *pgxpool.Pool
 	now   func() time.Time
 }
@@ -188,6 +191,7 @@ func closing(d *DB, err error) error {
 
 // Close ends all connections.
 func (d *DB) Close() error {
+	d.reading.close()
 	var first error
 	for _, pool := range []*sql.DB{d.read, d.jobs, d.write} {
 		if pool == nil {

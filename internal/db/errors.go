@@ -46,6 +46,8 @@ func mapPostgres(pg *pgconn.PgError, err error) error {
 		return fault.Because(err, fault.Conflict, "something else still refers to this, or what it refers to is gone")
 	case "54000": // most of all a value above what an index takes
 		return fault.Because(err, fault.TooLarge, "a value is too long to be stored")
+	case "22021", "22P05":
+		return fault.Because(err, fault.Invalid, "text must be UTF-8 without NUL")
 	case "53100", "53200":
 		return fault.Because(err, fault.Full, "the database has no room left")
 	case "57P01", "57P02", "57P03", "53300":

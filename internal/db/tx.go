@@ -74,7 +74,14 @@ func (d *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	if ctx == nil {
 		return nil, errNoContext
 	}
-	return d.read.QueryContext(ctx, query, args...)
+	if d.Engine == Postgres {
+		return d.read.QueryContext(ctx, query, args...)
+	}
+	s, err := d.reading.prepare(ctx, d.read, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
 }
 
 // attempts is how often Transact tries when PostgreSQL asks for a retry.

@@ -75,8 +75,8 @@ type Boat struct {
 	twins twins
 }
 
-// twins counts other boats of the organization with the same number.
-type twins struct{ hin, mmsi int }
+// twins says whether another boat of the organization has the same number.
+type twins struct{ hin, mmsi bool }
 
 // BoatInput is what may be given of a boat. Absent fields stay as they are; an
 // empty text or a zero number takes a value away.
@@ -245,13 +245,13 @@ func (b *Boat) warn() {
 		if b.Year != nil && hin.ModelYear != 0 && hin.ModelYear != *b.Year {
 			b.Warnings = append(b.Warnings, Warning{"hin", fmt.Sprintf("the HIN says model year %d, the boat says %d", hin.ModelYear, *b.Year)})
 		}
-		if b.twins.hin > 0 {
+		if b.twins.hin {
 			b.Warnings = append(b.Warnings, Warning{"hin", "another boat of this organization has the same HIN"})
 		}
 	}
 	if b.MMSI != "" {
 		b.warnings("mmsi", CheckMMSI(b.MMSI, b.Flag).Finding)
-		if b.twins.mmsi > 0 {
+		if b.twins.mmsi {
 			b.Warnings = append(b.Warnings, Warning{"mmsi", "another boat of this organization has the same MMSI"})
 		}
 	}
@@ -300,8 +300,8 @@ func scanBoat(r db.Row) (b Boat, err error) {
 }
 
 const selectBoat = "SELECT " + boatColumns + `, created_at, updated_at,
-	(SELECT count(*) FROM boats o WHERE o.org_id = boats.org_id AND o.hin = boats.hin AND o.hin <> '' AND o.id <> boats.id AND o.deleted_at IS NULL),
-	(SELECT count(*) FROM boats o WHERE o.org_id = boats.org_id AND o.mmsi = boats.mmsi AND o.mmsi <> '' AND o.id <> boats.id AND o.deleted_at IS NULL)
+	EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.hin = boats.hin AND o.hin <> '' AND o.id <> boats.id AND o.deleted_at IS NULL),
+	EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.mmsi = boats.mmsi AND o.mmsi <> '' AND o.id <> boats.id AND o.deleted_at IS NULL)
 	FROM boats`
 
 // Boat reads one; NotFound when it does not exist or is not the actor's.

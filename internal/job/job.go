@@ -119,9 +119,12 @@ func (w *worker[T]) NextRetry(j *river.Job[T]) time.Time {
 
 func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
 	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: rj.MaxAttempts, row: rj}
-	err := w.try(ctx, j)
+	err := w.tryUntilRoom(ctx, j)
 	if err == nil {
 		return nil
+	}
+	if fault.Is(err, fault.Full) {
+		return river.JobSnooze(fullWait) // no fault of the job: the attempt does not count
 	}
 	_, cancelled := errors.AsType[*river.JobCancelError](err)
 	if !cancelled && ctx.Err() == context.Canceled { //nolint:errorlint // Err returns the bare value
@@ -143,6 +146,32 @@ func (w *worker[T]) try(ctx context.Context, j *Job[T]) (err error) {
 		}
 	}()
 	return w.f(ctx, j)
+}
+
+// The waits between two tries of work for which there was no room.
+const (
+	firstFullWait = 100 * time.Millisecond
+	fullWait      = 15 * time.Second
+)
+
+// tryUntilRoom runs the work again while the disk is full. The attempt is held
+// meanwhile and not failed: on a full disk its end cannot be recorded, and a
+// job whose end is not recorded would count as running until its deadline, long
+// after there is room again.
+func (w *worker[T]) tryUntilRoom(ctx context.Context, j *Job[T]) error {
+	for wait := firstFullWait; ; wait = min(2*wait, fullWait) {
+		err := w.try(ctx, j)
+		if !fault.Is(err, fault.Full) {
+			return err
+		}
+		again := time.NewTimer(wait)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return err
+		}
+	}
 }
 
 // Config says how a Queue runs.

@@ -47,17 +47,12 @@ const patience = 30 * time.Second
 // error when that takes too long.
 func Eventually(t testing.TB, f func() error) {
 	t.Helper()
-	eventually(t, patience, f)
-}
-
-func eventually(t testing.TB, patience time.Duration, f func() error) {
-	t.Helper()
 	err := poll(t.Context(), patience, func() (bool, error) {
 		err := f()
 		return err == nil, err
 	})
 	if err != nil {
-		t.Fatalf("still after %s: %v", patience, err)
+		t.Fatalf("it never came true: %v", err)
 	}
 }
 

@@ -190,44 +190,32 @@ func (s *pgServer) start(ctx context.Context, address string) (err error) {
 		return err
 	}
 	s.prefix = "navidocs_" + strings.ToLower(rand.Text()[:16]) + "_"
-	if err := s.exec(ctx, "SELECT pg_advisory_lock(hashtextextended($1, 0))", s.prefix); err != nil {
-		return err
-	}
-	if err := s.sweep(ctx); err != nil {
-		return err
-	}
 	template := s.prefix + "template"
-	if err := s.exec(ctx, createDatabase(template, "template0")); err != nil {
-		return err
-	}
-	return migrate(ctx, databaseURL(address, template))
-}
-
-// sweep drops the databases of processes that hold their lock no more.
-func (s *pgServer) sweep(ctx context.Context) error {
-	rows, err := s.conn.Query(ctx, `SELECT datname, left(datname, 26) FROM pg_database WHERE datname ~ '^navidocs_[a-z2-7]{16}_'`)
-	if err != nil {
-		return err
-	}
-	type database struct{ Name, Prefix string }
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[database])
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		var orphaned bool
-		if err := s.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", d.Prefix).Scan(&orphaned); err != nil {
-			return err
-		}
-		if !orphaned || d.Prefix == s.prefix {
-			continue
-		}
-		err := s.exec(ctx, "DROP DATABASE IF EXISTS "+d.Name+" WITH (FORCE)")
-		if err := errors.Join(err, s.exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", d.Prefix)); err != nil {
+	for _, step := range []func() error{
+		func() error { return s.exec(ctx, "SELECT pg_advisory_lock(hashtextextended($1, 0))", s.prefix) },
+		func() error { return s.sweep(ctx) },
+		func() error { return s.exec(ctx, createDatabase(template, "template0")) },
+		func() error { return migrate(ctx, databaseURL(address, template)) },
+	} {
+		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sweep drops the databases of processes that hold their lock no more.
+func (s *pgServer) sweep(ctx context.Context) error {
+	rows, err := s.conn.Query(ctx, `SELECT datname FROM pg_database WHERE CASE WHEN datname ~ '^navidocs_[a-z2-7]{16}_'
+		THEN pg_try_advisory_lock(hashtextextended(left(datname, 26), 0)) ELSE FALSE END`)
+	if err != nil {
+		return err
+	}
+	orphans, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, name := range orphans {
+		err = errors.Join(err, s.exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"))
+	}
+	return err
 }
 
 // create makes a database. Somebody may still be leaving the template (55006).

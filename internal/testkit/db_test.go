@@ -1,7 +1,14 @@
 package testkit_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,3 +121,63 @@ func TestEventuallyTriesAgain(t *testing.T) {
 		t.Error(tries)
 	}
 }
+
+// What a killed process left is dropped by the next one that starts.
+func TestLeftDatabasesAreSwept(t *testing.T) {
+	t.Parallel()
+	d := testkit.Postgres(t)
+	for name, want := range map[string]int{"navidocs_aaaaaaaaaaaaaaaa_1": 0, "navidocs_elsewhere": 1} {
+		conn := d.Pool()
+		if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if _, err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name); err != nil {
+				t.Error(err)
+			}
+		})
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEachEmptyHasNoTable$") //nolint:gosec // ourselves
+		if words, err := child.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, words)
+		}
+		if n, err := db.One(t.Context(), d, db.Scalar[int], "SELECT count(*) FROM pg_database WHERE datname = $1", name); n != want || err != nil {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+	}
+}
+
+// failing is a test whose failure is looked at.
+type failing struct {
+	testing.TB
+	words string
+}
+
+func (f *failing) Fatalf(format string, args ...any) {
+	f.words = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func TestEventuallyGivesUpWithTheLastError(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &failing{TB: ended{t, ctx}}
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		testkit.Eventually(f, func() error {
+			cancel()
+			return errors.New("not yet")
+		})
+	})
+	waiting.Wait()
+	if !strings.HasSuffix(f.words, ": not yet") {
+		t.Error(f.words)
+	}
+}
+
+// ended is a test that is told to end.
+type ended struct {
+	testing.TB
+	ctx context.Context
+}
+
+func (e ended) Context() context.Context { return e.ctx }
