@@ -103,7 +103,7 @@ func migrate(ctx context.Context, address string) error {
 }
 
 // liteTemplate is the file of a migrated SQLite database, made once a process.
-var liteTemplate struct {
+var liteTemplate struct { //nolint:gochecknoglobals // made once a process
 	once  sync.Once
 	bytes []byte
 	err   error
@@ -129,7 +129,7 @@ func makeLiteTemplate(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a scratch folder
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "template.db")
 	if err := migrate(context.WithoutCancel(ctx), path); err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func makeLiteTemplate(ctx context.Context) ([]byte, error) {
 }
 
 // pgTemplate is this process's part of the server.
-var pgTemplate struct {
+var pgTemplate struct { //nolint:gochecknoglobals // made once a process
 	once sync.Once
 	err  error
 	pgServer

@@ -90,7 +90,7 @@ func TestEachEmptyHasNoTable(t *testing.T) {
 	})
 }
 
-func TestTheDatabaseGoesWithItsTest(t *testing.T) {
+func TestTheDatabaseGoesWithItsTest(t *testing.T) { //nolint:tparallel // its subtests are looked at afterwards
 	t.Parallel()
 	var lite, pg string
 	t.Run("sqlite", func(t *testing.T) { lite = testkit.URL(testkit.SQLite(t)) })   //nolint:paralleltest // looked at afterwards
