@@ -129,10 +129,10 @@ func TestTransactGivesTheWriterBack(t *testing.T) {
 			})
 		},
 		"nil context": func(_ context.Context, d *db.DB, inside func(*db.Tx) error) error {
-			return d.Transact(nil, inside) //nolint:contextcheck,staticcheck // what is tested
+			return d.Transact(nil, inside) //nolint:staticcheck // what is tested
 		},
 		"nil context inside": func(ctx context.Context, d *db.DB, inside func(*db.Tx) error) error {
-			return d.Transact(ctx, func(tx *db.Tx) error { //nolint:contextcheck // what is tested
+			return d.Transact(ctx, func(tx *db.Tx) error {
 				if err := inside(tx); err != nil {
 					return err
 				}
@@ -144,7 +144,7 @@ func TestTransactGivesTheWriterBack(t *testing.T) {
 			})
 		},
 		"nil context of a reader": func(_ context.Context, d *db.DB, _ func(*db.Tx) error) error {
-			_, err := db.One(nil, d, db.Scalar[int], "SELECT 1") //nolint:contextcheck,staticcheck // what is tested
+			_, err := db.One(nil, d, db.Scalar[int], "SELECT 1") //nolint:staticcheck // what is tested
 			return err
 		},
 		"a commit that fails": func(ctx context.Context, d *db.DB, inside func(*db.Tx) error) error {

@@ -103,7 +103,7 @@ func migrate(ctx context.Context, address string) error {
 }
 
 // liteTemplate is the file of a migrated SQLite database, made once a process.
-var liteTemplate struct { //nolint:gochecknoglobals // made once a process
+var liteTemplate struct {
 	once  sync.Once
 	bytes []byte
 	err   error
@@ -141,7 +141,7 @@ func makeLiteTemplate(ctx context.Context) ([]byte, error) {
 }
 
 // pgTemplate is this process's part of the server.
-var pgTemplate struct { //nolint:gochecknoglobals // made once a process
+var pgTemplate struct {
 	once sync.Once
 	err  error
 	pgServer
