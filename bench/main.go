@@ -45,7 +45,11 @@ func run(ctx context.Context, binary, pages, only string) error {
 		name string
 		f    func(context.Context, string) error
 	}{
-		{"size", size}, {"start", start}, {"requests", requests}, {"text", pdfText}, {"ocr", ocr},
+		{"size", size},
+		{"start", start},
+		{"requests", requests},
+		{"text", pdfText},
+		{"ocr", ocr},
 		{"search", func(ctx context.Context, binary string) error { return search(ctx, binary, pages) }},
 	} {
 		if only != "" && only != part.name {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"bytes"
 
 	"navidocs/internal/demo"
 	"navidocs/internal/document/extract"
@@ -237,8 +236,13 @@ func search(ctx context.Context, binary, sizes string) error {
 func ask(s *server, pages int) error {
 	var all []float64
 	for _, q := range []struct{ name, text string }{
-		{"common word", "engine"}, {"two words", "coolant pressure"}, {"rare word", "serial-0001234"}, {"phrase", `"check the coolant"`},
-		{"prefix", "cool*"}, {"mistyped word", "coolamt"}, {"no such word", "zzzzqqqq"},
+		{"common word", "engine"},
+		{"two words", "coolant pressure"},
+		{"rare word", "serial-0001234"},
+		{"phrase", `"check the coolant"`},
+		{"prefix", "cool*"},
+		{"mistyped word", "coolamt"},
+		{"no such word", "zzzzqqqq"},
 	} {
 		var took []float64
 		for range 60 {

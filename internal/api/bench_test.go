@@ -12,6 +12,7 @@ import (
 
 // benchmark calls one operation again and again, without a network between.
 func benchmark(b *testing.B, method, path, body string) {
+	b.Helper()
 	s := apptest.New(b, apptest.Options{NoWorker: true})
 	c := s.User("bench@example.org", "", "")
 	var boat struct{ ID string }
