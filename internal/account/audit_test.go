@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestAuditTrail(t *testing.T) {
 		for i := range 5 {
 			b.clock.Add(time.Minute)
 			who := []Actor{admin, member}[i%2]
-			b.audit(who, Entry{OrgID: org, Action: "thing.changed", Kind: "thing", SubjectID: fmt.Sprint(i), BoatID: BoatID(fmt.Sprint("boat", i/3)), Detail: map[string]int{"n": i}})
+			b.audit(who, Entry{OrgID: org, Action: "thing.changed", Kind: "thing", SubjectID: strconv.Itoa(i), BoatID: BoatID(fmt.Sprint("boat", i/3)), Detail: map[string]int{"n": i}})
 		}
 		b.audit(stranger, Entry{OrgID: stranger.Orgs(Admin)[0], Action: "thing.changed", Kind: "thing", SubjectID: "theirs"})
 		tests := map[string]struct {

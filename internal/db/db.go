@@ -49,8 +49,8 @@ type DB struct {
 	// reading are the readers' statements; SQLite only, pgx keeps its own. A
 	// writer's cannot be kept: its only connection is inside a transaction.
 	reading statements
-	pool  *pgxpool.Pool
-	now   func() time.Time
+	pool    *pgxpool.Pool
+	now     func() time.Time
 }
 
 // Options say what to open.

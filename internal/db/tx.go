@@ -77,7 +77,7 @@ func (d *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	if d.Engine == Postgres {
 		return d.read.QueryContext(ctx, query, args...)
 	}
-	s, err := d.reading.prepare(ctx, d.read, query)
+	s, err := d.reading.prepare(ctx, d.read, query) //nolint:sqlclosecheck // kept for the next reader
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -97,7 +98,7 @@ func TestSequencesHaveNoGaps(t *testing.T) {
 			all.Go(func() {
 				for i := range each {
 					err := d.Transact(t.Context(), func(tx *db.Tx) error {
-						e := event.Event{Type: "boat.updated", OrgID: "org", Boat: boat(fmt.Sprint(i % 2)), Data: w}
+						e := event.Event{Type: "boat.updated", OrgID: "org", Boat: boat(strconv.Itoa(i % 2)), Data: w}
 						if err := s.outbox.Append(t.Context(), tx, e); err != nil {
 							return err
 						}
@@ -280,7 +281,7 @@ func TestTheEventsOfABoatAreListedNewestFirst(t *testing.T) {
 		for i := range 5 {
 			c.Add(time.Second)
 			s.do(t, func(tx *db.Tx) error {
-				return s.outbox.Append(t.Context(), tx, event.Event{Type: fmt.Sprintf("n.%d", i), OrgID: "org", Boat: boat(fmt.Sprint(i % 2))})
+				return s.outbox.Append(t.Context(), tx, event.Event{Type: fmt.Sprintf("n.%d", i), OrgID: "org", Boat: boat(strconv.Itoa(i % 2))})
 			})
 		}
 		for _, test := range []struct {

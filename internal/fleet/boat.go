@@ -169,6 +169,9 @@ func (in *BoatInput) checkLists(c *checker) {
 		total := 0.0
 		for i, o := range *in.Owners {
 			c.text(&(*in.Owners)[i].Name, fmt.Sprintf("owners[%d].name", i), 200)
+			if (*in.Owners)[i].Name == "" {
+				c.add(fmt.Sprintf("owners[%d].name", i), "must not be empty", nil)
+			}
 			if o.SharePercent != nil {
 				total += *o.SharePercent
 			}
@@ -338,9 +341,10 @@ type BoatFilter struct {
 	Page
 }
 
+// The engines place NULL differently: boats without a year always come last.
 var boatOrders = map[string]string{
 	"": "name_fold, id", "name": "name_fold, id", "-name": "name_fold DESC, id DESC",
-	"year": "year, id", "-year": "year DESC, id DESC", "created_at": "created_at, id", "-created_at": "created_at DESC, id DESC",
+	"year": "year IS NULL, year, id", "-year": "year IS NULL, year DESC, id DESC", "created_at": "created_at, id", "-created_at": "created_at DESC, id DESC",
 }
 
 // Boats lists what the actor may see, and the total.
@@ -564,9 +568,28 @@ func (s *Service) DeleteBoat(ctx context.Context, who account.Actor, id BoatID, 
 		if err != nil {
 			return err
 		}
+		if err := s.hideEquipment(ctx, tx, id); err != nil {
+			return err
+		}
 		return s.tell(ctx, tx, who, "deleted", b)
 	})
 	return b, err
+}
+
+// hideEquipment makes what is installed on a deleted boat unfindable.
+func (s *Service) hideEquipment(ctx context.Context, tx *db.Tx, id BoatID) error {
+	all, err := db.Collect(ctx, tx, scanEquipment, "SELECT "+equipmentColumns+" FROM equipment WHERE boat_id = $1 AND deleted_at IS NULL", id)
+	if err != nil {
+		return err
+	}
+	now := tx.Now()
+	for _, e := range all {
+		e.DeletedAt = &now
+		if err := s.indexed(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // freeSlug makes a name for machines from a boat's name.

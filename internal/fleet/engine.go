@@ -202,12 +202,32 @@ type Reading struct {
 	Source string  `json:"source,omitempty" maxLength:"200"`
 }
 
+// checkMeter refuses a reading that would have the meter go back: fewer hours
+// than on that day or before, or more than on a later one.
+func checkMeter(ctx context.Context, tx *db.Tx, id EquipmentID, r Reading) error {
+	other, err := db.One(ctx, tx, func(row db.Row) (o Reading, err error) {
+		err = row.Scan(&o.Hours, &o.ReadOn)
+		return o, err
+	}, `SELECT hours, read_on FROM hour_readings WHERE subject_kind = 'equipment' AND subject_id = $1
+		AND (read_on <= $2 AND hours > $3 OR read_on > $2 AND hours < $3) ORDER BY read_on, id LIMIT 1`, id, r.ReadOn, r.Hours)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "the meter showed %g hours on %s: was it replaced?", other.Hours, other.ReadOn)
+}
+
 // AddReading records hours of equipment; members may. An hour meter never goes
-// back: fewer hours than on an earlier day are refused with the reading in the way.
+// back: what contradicts another reading is refused with the one in the way.
 func (s *Service) AddReading(ctx context.Context, who account.Actor, id EquipmentID, r Reading) (e Equipment, err error) {
 	defer fault.Wrap(&err, "fleet.AddReading %s", id)
 	var c checker
-	c.date(&r.ReadOn, "read_on")
+	if c.date(&r.ReadOn, "read_on"); r.ReadOn == "" {
+		c.add("read_on", "hours need the date on which they were read", nil)
+	}
+	c.number(&r.Hours, "hours", 1_000_000)
 	if err := c.err(); err != nil {
 		return e, err
 	}
@@ -215,8 +235,8 @@ func (s *Service) AddReading(ctx context.Context, who account.Actor, id Equipmen
 		if e, err = s.EquipmentIn(ctx, tx, who, id, account.Member); err != nil {
 			return err
 		}
-		if e.Hours != nil && e.HoursOn != nil && *e.HoursOn <= r.ReadOn && *e.Hours > r.Hours {
-			return fault.New(fault.Conflict, "the meter showed %g hours on %s already: was it replaced?", *e.Hours, *e.HoursOn)
+		if err := checkMeter(ctx, tx, id, r); err != nil {
+			return err
 		}
 		if err := insertReading(ctx, tx, "equipment", string(id), r.Hours, r.ReadOn, r.Source); err != nil {
 			return err

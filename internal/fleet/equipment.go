@@ -108,6 +108,9 @@ func scanEquipment(r db.Row) (e Equipment, err error) {
 	return e, err
 }
 
+// present keeps what is deleted out, and what is installed on a deleted boat.
+const present = "deleted_at IS NULL AND boat_id IN (SELECT id FROM boats WHERE deleted_at IS NULL)"
+
 // EquipmentFilter narrows a list of equipment.
 type EquipmentFilter struct {
 	BoatID BoatID
@@ -120,7 +123,7 @@ type EquipmentFilter struct {
 func (s *Service) EquipmentList(ctx context.Context, who account.Actor, f EquipmentFilter) (_ []Equipment, total int, err error) {
 	defer fault.Wrap(&err, "fleet.EquipmentList")
 	var w db.Where
-	w.Add("deleted_at IS NULL")
+	w.Add(present)
 	db.In(&w, "org_id", who.Orgs(account.Viewer))
 	if f.BoatID != "" {
 		if _, err := s.Names(ctx, s.db, who, []BoatID{f.BoatID}, account.Viewer); err != nil {
@@ -151,7 +154,7 @@ func (s *Service) Equipment(ctx context.Context, who account.Actor, id Equipment
 
 // EquipmentIn reads one, asking for a role on its boat.
 func (s *Service) EquipmentIn(ctx context.Context, q db.Querier, who account.Actor, id EquipmentID, role account.Role) (Equipment, error) {
-	e, err := db.One(ctx, q, scanEquipment, "SELECT "+equipmentColumns+" FROM equipment WHERE id = $1 AND deleted_at IS NULL", id)
+	e, err := db.One(ctx, q, scanEquipment, "SELECT "+equipmentColumns+" FROM equipment WHERE id = $1 AND "+present, id)
 	if fault.Is(err, fault.NotFound) {
 		return e, fault.New(fault.NotFound, "equipment not found")
 	}
@@ -248,7 +251,7 @@ func (s *Service) DeleteEquipment(ctx context.Context, who account.Actor, id Equ
 // EachEquipment calls f for everything installed anywhere; for rebuilding the
 // search index.
 func (s *Service) EachEquipment(ctx context.Context, q db.Querier, f func(Equipment) error) error {
-	all, err := db.Collect(ctx, q, scanEquipment, "SELECT "+equipmentColumns+" FROM equipment WHERE deleted_at IS NULL ORDER BY id")
+	all, err := db.Collect(ctx, q, scanEquipment, "SELECT "+equipmentColumns+" FROM equipment WHERE "+present+" ORDER BY id")
 	if err != nil {
 		return err
 	}

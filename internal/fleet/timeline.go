@@ -30,28 +30,47 @@ func (s *Service) Timeline(ctx context.Context, who account.Actor, id BoatID, p 
 		return nil, err
 	}
 	want := p.Offset + p.Limit
-	events, err := event.OfBoat(ctx, s.db, string(id), want, 0)
-	if err != nil {
-		return nil, err
-	}
-	changes, err := account.AuditOfBoat(ctx, s.db, id, want, 0)
-	if err != nil {
-		return nil, err
-	}
 	classes := who.Roles[names[0].OrgID].Classes()
-	out := []Moment{}
-	for _, e := range events {
-		if shows(classes, e.Data) {
-			out = append(out, Moment{At: e.Timestamp, Type: e.Type, ActorID: e.ActorID, Data: e.Data})
-		}
+	out, err := newest(want, func(limit, offset int) ([]event.Envelope, error) {
+		return event.OfBoat(ctx, s.db, string(id), limit, offset)
+	}, func(e event.Envelope) (Moment, bool) {
+		return Moment{At: e.Timestamp, Type: e.Type, ActorID: e.ActorID, Data: e.Data}, shows(classes, e.Data)
+	})
+	if err != nil {
+		return nil, err
 	}
-	for _, c := range changes {
-		if kind, _, _ := strings.Cut(c.Action, "."); kind == "equipment" || kind == "engine" || kind == "photo" {
-			out = append(out, Moment{At: c.At, Type: c.Action, ActorID: (*string)(c.UserID), Data: c.Detail})
-		}
+	changes, err := newest(want, func(limit, offset int) ([]account.Record, error) {
+		return account.AuditOfBoat(ctx, s.db, id, limit, offset)
+	}, func(c account.Record) (Moment, bool) {
+		kind, _, _ := strings.Cut(c.Action, ".")
+		return Moment{At: c.At, Type: c.Action, ActorID: (*string)(c.UserID), Data: c.Detail}, kind == "equipment" || kind == "engine" || kind == "photo"
+	})
+	if err != nil {
+		return nil, err
 	}
+	out = append(out, changes...)
 	slices.SortStableFunc(out, func(a, b Moment) int { return b.At.Compare(a.At) })
 	return out[min(p.Offset, len(out)):min(want, len(out))], nil
+}
+
+// newest reads until it has n moments that are shown, or everything: what is
+// hidden must not make a page shorter than it is.
+func newest[T any](n int, read func(limit, offset int) ([]T, error), show func(T) (Moment, bool)) ([]Moment, error) {
+	out, batch := []Moment{}, max(n, 100)
+	for offset := 0; ; offset += batch {
+		rows, err := read(batch, offset)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if m, ok := show(row); ok {
+				out = append(out, m)
+			}
+		}
+		if len(rows) < batch || len(out) >= n {
+			return out, nil
+		}
+	}
 }
 
 // shows says whether an event's payload may be seen: one about a paper carries

@@ -107,6 +107,9 @@ func (in *Input) check() error {
 	if in.Months < 1 || in.Months > 360 {
 		add("warranty_period_months", "must be 1 to 360")
 	}
+	if len(faults) == 0 && len(AddMonths(in.StartDate, in.Months)) != len(time.DateOnly) {
+		add("start_date", "the cover would end after the year 9999")
+	}
 	if in.CoverageAmount != nil && in.Currency == "" {
 		add("currency", "an amount needs its currency, such as EUR")
 	}
@@ -210,10 +213,12 @@ func scanner(who account.Actor, now time.Time) func(db.Row) (Warranty, error) {
 // minorUnits is how many minor units make one of a currency (ISO 4217).
 func minorUnits(currency string) float64 {
 	switch currency {
-	case "JPY", "KRW", "ISK", "CLP", "VND", "XOF", "XAF", "XPF", "PYG", "UGX":
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
 		return 1
-	case "BHD", "JOD", "KWD", "OMR", "TND":
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
 		return 1000
+	case "CLF", "UYW":
+		return 10_000
 	}
 	return 100
 }
