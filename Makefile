@@ -36,7 +36,7 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 		echo "not formatted (repair: make format):"; echo "$$unformatted"; exit 1; \
 	fi
 	go vet ./...
-	$(tool) golangci-lint run
+	$(tool) golangci-lint run --allow-parallel-runners
 	go test -count=1 -short ./internal ./doc
 	go mod verify
 	go run ./internal/testkit/figures

@@ -153,8 +153,13 @@ func TestSlugs(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		slugOf := func(name string) string { return b.boat(BoatInput{Name: &name}).Slug }
 		for _, test := range []struct{ name, want string }{
-			{"Calypso II", "calypso-ii"}, {"calypso ii", "calypso-ii-2"}, {"Calypso II", "calypso-ii-3"}, {"Ærø & Übermut!", "aero-ubermut"},
-			{"帆船", "boat"}, {"---", "boat-2"}, {strings.Repeat("abcdefghij", 12), strings.Repeat("abcdefghij", 4)},
+			{"Calypso II", "calypso-ii"},
+			{"calypso ii", "calypso-ii-2"},
+			{"Calypso II", "calypso-ii-3"},
+			{"Ærø & Übermut!", "aero-ubermut"},
+			{"帆船", "boat"},
+			{"---", "boat-2"},
+			{strings.Repeat("abcdefghij", 12), strings.Repeat("abcdefghij", 4)},
 		} {
 			if got := slugOf(test.name); got != test.want {
 				t.Errorf("%s: %s, want %s", test.name, got, test.want)

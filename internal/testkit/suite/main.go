@@ -24,8 +24,11 @@ const module = "navidocs"
 
 // unraced are the packages that run without the race detector: their time goes
 // into recognizing pages in WebAssembly, which the detector cannot see into and
-// whose compiler it slows down tenfold.
+// whose compiler it slows down tenfold. The scenarios and the tour read papers
+// with the whole server; its packages meet the detector in their own tests.
 var unraced = []string{
+	module + "/doc",
+	module + "/features",
 	module + "/internal/demo",
 	module + "/internal/demo/press",
 	module + "/internal/document/extract",
