@@ -51,7 +51,7 @@ type Probes struct {
 type Config struct {
 	Version        string
 	BaseURL        string
-	CORSOrigin     string
+	CORSOrigins    []string
 	TrustedProxies []netip.Prefix
 	// RefreshTTL is how long a browser keeps its refresh cookie.
 	RefreshTTL time.Duration
@@ -90,7 +90,8 @@ func New(s Services, c Config) *API {
 	h.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	h.Servers = []*huma.Server{{URL: "/"}}
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}}
-	huma.NewError = humaError //nolint:reassign // huma's one hook for the shape of its own errors
+	huma.NewError = humaError              //nolint:reassign // huma's hook for the shape of its own errors
+	huma.NewErrorWithContext = humaErrorOf //nolint:reassign // the same, where the request is known
 	a.huma = humago.New(a.mux, h)
 	a.huma.UseMiddleware(a.authenticate, a.limit, a.repeat)
 	a.accountOperations()

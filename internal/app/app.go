@@ -206,12 +206,8 @@ func (collectArgs) Kind() string { return "blob.collect" }
 
 func (a *App) apiConfig() api.Config {
 	c := a.options.Config
-	origin := ""
-	if len(c.Server.CORSOrigins) > 0 {
-		origin = c.Server.CORSOrigins[0]
-	}
 	return api.Config{
-		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigin: origin, TrustedProxies: c.Server.TrustedProxies,
+		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
 		Watch:        func(ctx context.Context, id document.ID) <-chan struct{} { return a.kv.Subscribe(ctx, topic(id)) },
 		Observe:      a.metrics.observe,
