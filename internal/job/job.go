@@ -206,7 +206,7 @@ func (q *Queue) Run(ctx context.Context) (err error) {
 		}
 		defer lock.Unlock() //nolint:errcheck // ends with the process at the latest
 		if err := q.sweep(ctx); err != nil {
-			return err
+			return ignoreCancel(ctx, err)
 		}
 	}
 	client, err := q.client()
