@@ -108,7 +108,7 @@ func (t *tools) readLying(ctx context.Context, img *image.Gray, lines ink, dpi i
 			return first, err
 		}
 	}
-	turn, err := t.likeliest(ctx, img, dpi, turns)
+	turn, err := t.likeliest(ctx, img, dpi, turns, first.quality)
 	if err != nil || turn == 0 && turns[0] == 0 {
 		return first, err
 	}
@@ -136,13 +136,17 @@ func turnsToTry(lines ink) []int {
 }
 
 // likeliest reads a strip of the page each way and gives the turn that reads
-// best; the first of them unless another is clearly better.
-func (t *tools) likeliest(ctx context.Context, img *image.Gray, dpi int, turns []int) (int, error) {
+// best; the first of them unless another is clearly better. A first turn of 0
+// has been read as a whole, with the quality known.
+func (t *tools) likeliest(ctx context.Context, img *image.Gray, dpi int, turns []int, known int) (int, error) {
 	best, needed := turns[0], 0.0
 	for i, turn := range turns {
-		probe, err := t.readOnce(ctx, densest(turnedGray(img, turn)), dpi)
-		if err != nil {
-			return best, err
+		probe := reading{quality: known}
+		if i > 0 || turn != 0 {
+			var err error
+			if probe, err = t.readOnce(ctx, densest(turnedGray(img, turn)), dpi); err != nil {
+				return best, err
+			}
 		}
 		if q := float64(probe.quality); i == 0 || q > needed {
 			best, needed = turn, max(q*betterReading, leastReading)
