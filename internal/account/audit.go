@@ -45,16 +45,9 @@ func (s *Service) Audit(ctx context.Context, tx *db.Tx, who Actor, e Entry) (err
 		}
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO audit_log (id, org_id, user_id, action, subject_kind, subject_id, boat_id, detail, address, request_id, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, db.NewID(), orNull(e.OrgID), orNull(who.UserID), e.Action, e.Kind,
-		e.SubjectID, orNull(e.BoatID), string(detail), who.Address, who.RequestID, db.Micros(tx.Now()))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, db.NewID(), db.OrNull(e.OrgID), db.OrNull(who.UserID), e.Action, e.Kind,
+		e.SubjectID, db.OrNull(e.BoatID), string(detail), who.Address, who.RequestID, db.Micros(tx.Now()))
 	return err
-}
-
-func orNull[T ~string](s T) *T {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // AuditFilter narrows the trail.

@@ -163,11 +163,11 @@ func (s *Service) PutSettings(ctx context.Context, who Actor, id OrgID, x Settin
 	}
 	var faults []fault.Field
 	if _, err := time.LoadLocation(x.TimeZone); err != nil || x.TimeZone == "" || x.TimeZone == "Local" {
-		faults = append(faults, fault.Field{Location: "body.time_zone", Message: "must be an IANA time zone such as Europe/Madrid", Value: short(x.TimeZone)})
+		faults = append(faults, fault.Field{Location: "body.time_zone", Message: "must be an IANA time zone such as Europe/Madrid", Value: fault.Echo(x.TimeZone)})
 	}
 	for _, l := range x.Languages {
 		if len(l) < 3 || len(l) > 8 || strings.Trim(l, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			faults = append(faults, fault.Field{Location: "body.languages", Message: "must be Tesseract language names such as eng or chi_sim", Value: short(l)})
+			faults = append(faults, fault.Field{Location: "body.languages", Message: "must be Tesseract language names such as eng or chi_sim", Value: fault.Echo(l)})
 		}
 	}
 	if len(x.Languages) == 0 {

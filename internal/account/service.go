@@ -116,7 +116,7 @@ func (s *Service) insertUserWithOrg(ctx context.Context, tx *db.Tx, user User, h
 func checkUser(r Registering) (email string, faults []fault.Field) {
 	email, ok := NormalEmail(r.Email)
 	if !ok {
-		faults = append(faults, fault.Field{Location: "body.email", Message: "must be an e-mail address", Value: short(r.Email)})
+		faults = append(faults, fault.Field{Location: "body.email", Message: "must be an e-mail address", Value: fault.Echo(r.Email)})
 	}
 	if f := checkName(r.Name, "body.name"); f != nil {
 		faults = append(faults, *f)
@@ -135,13 +135,6 @@ func checkName(name, location string) *fault.Field {
 		return &fault.Field{Location: location, Message: "must have 1 to 200 characters"}
 	}
 	return nil
-}
-
-func short(s string) any {
-	if utf8.RuneCountInString(s) > 100 {
-		return nil
-	}
-	return s
 }
 
 // NormalEmail lower-cases a bare e-mail address (RFC 5322 addr-spec) and says

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -51,7 +52,7 @@ type Probes struct {
 type Config struct {
 	Version        string
 	BaseURL        string
-	CORSOrigin     string
+	CORSOrigins    []string
 	TrustedProxies []netip.Prefix
 	// RefreshTTL is how long a browser keeps its refresh cookie.
 	RefreshTTL time.Duration
@@ -78,6 +79,13 @@ type API struct {
 	mux    *http.ServeMux
 }
 
+// shapeErrors makes the framework's errors ours, once in a process: its hooks
+// are global.
+var shapeErrors = sync.OnceFunc(func() {
+	huma.NewError = humaError              //nolint:reassign // huma's hook for the shape of its own errors
+	huma.NewErrorWithContext = humaErrorOf //nolint:reassign // the same, where the request is known
+})
+
 // New builds the API. Called with empty Services it can still print its
 // contract.
 func New(s Services, c Config) *API {
@@ -90,7 +98,7 @@ func New(s Services, c Config) *API {
 	h.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	h.Servers = []*huma.Server{{URL: "/"}}
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}}
-	huma.NewError = humaError //nolint:reassign // huma's one hook for the shape of its own errors
+	shapeErrors()
 	a.huma = humago.New(a.mux, h)
 	a.huma.UseMiddleware(a.authenticate, a.limit, a.repeat)
 	a.accountOperations()

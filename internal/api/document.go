@@ -214,9 +214,7 @@ func (a *API) describeUpload() {
 	}}
 	operation := a.huma.OpenAPI().Paths["/api/documents"].Post
 	operation.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}}
-	for _, status := range []string{"415", "507"} {
-		operation.Responses[status] = operation.Responses["413"]
-	}
+	operation.Responses["507"] = operation.Responses["413"]
 }
 
 // PageInput names one page of a document.
@@ -270,7 +268,12 @@ func (a *API) describeFiles() {
 		if media != "text/event-stream" {
 			schema.Format = "binary"
 		}
-		a.huma.OpenAPI().Paths[path].Get.Responses["200"].Content = map[string]*huma.MediaType{media: {Schema: schema}}
+		responses := a.huma.OpenAPI().Paths[path].Get.Responses
+		responses["200"].Content = map[string]*huma.MediaType{media: {Schema: schema}}
+		if media != "text/event-stream" {
+			responses["206"], responses["416"] = responses["200"], responses["400"]
+			responses["304"] = &huma.Response{Description: "Not Modified"}
+		}
 	}
 }
 
@@ -309,8 +312,30 @@ func serveFile(f io.ReadSeekCloser, modified time.Time, digest, mediaType, dispo
 		if disposition != "" {
 			h.Set("Content-Disposition", disposition)
 		}
-		http.ServeContent(w, r, "", modified, f)
+		http.ServeContent(&rangeWriter{ResponseWriter: w, r: r}, r, "", modified, f)
 	}}
+}
+
+// rangeWriter answers a range that the file has not in our own form.
+type rangeWriter struct {
+	http.ResponseWriter
+	r       *http.Request
+	refused bool
+}
+
+func (w *rangeWriter) WriteHeader(status int) {
+	if w.refused = status == http.StatusRequestedRangeNotSatisfiable; w.refused {
+		writeProblem(w.ResponseWriter, w.r, newProblem(status, "the file has no such range; it has "+w.Header().Get("Content-Range")))
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *rangeWriter) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // recheck is how often an open stream asks whether its reader still may read.

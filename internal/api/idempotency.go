@@ -41,7 +41,8 @@ func (a *API) repeat(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	who, url := actor(ctx.Context()), ctx.URL()
-	sum := sha256.Sum256(append([]byte(ctx.Method()+" "+url.RequestURI()+"\n"), sent...))
+	// The organization decides what is made as much as the body does.
+	sum := sha256.Sum256(append([]byte(ctx.Method()+" "+url.RequestURI()+"\n"+string(who.Narrow)+"\n"), sent...))
 	first, err := a.Accounts.FirstAnswer(ctx.Context(), who, key, hex.EncodeToString(sum[:]))
 	if err != nil {
 		a.refuse(ctx, err)
@@ -70,10 +71,10 @@ func (a *API) replay(ctx huma.Context, stored []byte) {
 	ctx.BodyWriter().Write(k.Body) //nolint:errcheck // the reader is gone
 }
 
-// recorder passes an answer on and remembers it.
 // humaContext has another name than its method Context, so that it can be embedded.
 type humaContext = huma.Context
 
+// recorder passes an answer on and remembers it.
 type recorder struct {
 	humaContext
 	body io.Reader

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 // request is what the middleware knows of a request before anyone signed in.
 type request struct {
 	id      string
+	path    string
 	address string
 	start   time.Time
 	// user is filled in when somebody is signed in; for the log.
@@ -54,7 +56,7 @@ func (a *API) begin(next http.Handler) http.Handler {
 		if !plainID(id) {
 			id = uuid.NewString()
 		}
-		info := &request{id: id, address: a.clientAddress(r), start: a.config.Now()}
+		info := &request{id: id, path: r.URL.Path, address: a.clientAddress(r), start: a.config.Now()}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
 		w.Header().Set("X-Request-Id", id)
 		rec := &statusWriter{ResponseWriter: w}
@@ -156,12 +158,12 @@ func (a *API) headers(next http.Handler) http.Handler {
 	})
 }
 
-// cors answers browsers of the one other origin that is allowed, if any.
+// cors answers browsers of the other origins that are allowed, if any.
 func (a *API) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin")
 		origin := r.Header.Get("Origin")
-		if origin == "" || origin != a.config.CORSOrigin {
+		if !slices.Contains(a.config.CORSOrigins, origin) {
 			next.ServeHTTP(w, r)
 			return
 		}

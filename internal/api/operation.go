@@ -100,14 +100,16 @@ func answers(o op, perm Permission) []int {
 	if !perm.Public || o.tag == "auth" {
 		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	if perm.Role != account.Nobody {
+	if !perm.Public { // X-Organization-Id may name one that is not theirs
 		all = append(all, http.StatusNotFound)
 	}
 	switch o.method {
-	case http.MethodPatch, http.MethodPut, http.MethodDelete:
+	case http.MethodPatch, http.MethodPut:
+		all = append(all, http.StatusPreconditionFailed, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	case http.MethodDelete:
 		all = append(all, http.StatusPreconditionFailed, http.StatusConflict)
 	case http.MethodPost:
-		all = append(all, http.StatusConflict, http.StatusRequestEntityTooLarge)
+		all = append(all, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	return all
 }

@@ -70,13 +70,20 @@ func problem(ctx context.Context, err error) *Problem {
 		e = fault.New(fault.TooLarge, "the body is larger than %d bytes", tooLarge.Limit)
 	}
 	p := newProblem(statuses[e.Kind], e.Message)
-	p.Errors, p.cause, p.RequestID = e.Fields, err, requestID(ctx)
+	p.Errors, p.cause = e.Fields, err
+	p.of(ctx)
 	p.describe(e)
 	return p
 }
 
 func newProblem(status int, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, headers: http.Header{}}
+}
+
+// of names the request that the problem answers.
+func (p *Problem) of(ctx context.Context) {
+	info := requestOf(ctx)
+	p.RequestID, p.Instance = info.id, info.path
 }
 
 // describe adds what an error's details say.
@@ -105,11 +112,23 @@ func asString(v any) string {
 	return strings.Trim(string(b), `"`)
 }
 
+// humaErrorOf is humaError for a request that is known.
+func humaErrorOf(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+	err := humaError(status, message, errs...)
+	if p, ok := errors.AsType[*Problem](err); ok {
+		p.of(ctx.Context())
+	}
+	return err
+}
+
 // humaError makes the framework's own errors ours: rules and syntax are both
 // 400, every fault is listed, and no secret or long value is echoed.
 func humaError(status int, message string, errs ...error) huma.StatusError {
 	if status == http.StatusUnprocessableEntity {
 		status, message = http.StatusBadRequest, "some values cannot be accepted"
+	}
+	if status == http.StatusUnsupportedMediaType {
+		message = "send JSON, with Content-Type: application/json"
 	}
 	p := newProblem(status, message)
 	for _, err := range errs {
@@ -129,8 +148,12 @@ func humaError(status int, message string, errs ...error) huma.StatusError {
 	return p
 }
 
-// echo gives back a scalar of at most 100 characters that is no secret.
+// echo gives back a scalar of at most 100 characters that is no secret; a whole
+// body that could not be read may hold one.
 func echo(location string, value any) any {
+	if location == "body" {
+		return nil
+	}
 	for _, secret := range []string{"password", "token", "secret", "code"} {
 		if strings.Contains(strings.ToLower(location), secret) {
 			return nil
@@ -149,7 +172,7 @@ func echo(location string, value any) any {
 
 // writeProblem answers outside the framework.
 func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
-	p.RequestID, p.Instance = requestID(r.Context()), r.URL.Path
+	p.of(r.Context())
 	for name, values := range p.headers {
 		w.Header()[name] = values
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,7 @@ type App struct {
 	metrics  *metrics
 	closers  []func() error
 	ready    atomic.Bool
+	stopping chan struct{} // closed when the server lets go of open streams
 	migrator *db.Migrator
 	// SetupCode lets the first user in; empty once there are users.
 	SetupCode string
@@ -72,10 +74,11 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a = &App{options: o, metrics: newMetrics()}
+	a = &App{options: o, metrics: newMetrics(), stopping: make(chan struct{})}
+	opened := a // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.Close())
+			err = errors.Join(err, opened.Close())
 		}
 	}()
 	if err := a.openStores(ctx); err != nil {
@@ -184,6 +187,19 @@ func (a *App) changed(id document.ID) {
 	}
 }
 
+// watch signals changes of a document until ctx ends or the server stops.
+func (a *App) watch(ctx context.Context, id document.ID) <-chan struct{} {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		select {
+		case <-a.stopping:
+		case <-ctx.Done():
+		}
+	}()
+	return a.kv.Subscribe(ctx, topic(id))
+}
+
 func topic(id document.ID) string { return "document:" + string(id) }
 
 func (a *App) registerJobs() {
@@ -206,14 +222,10 @@ func (collectArgs) Kind() string { return "blob.collect" }
 
 func (a *App) apiConfig() api.Config {
 	c := a.options.Config
-	origin := ""
-	if len(c.Server.CORSOrigins) > 0 {
-		origin = c.Server.CORSOrigins[0]
-	}
 	return api.Config{
-		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigin: origin, TrustedProxies: c.Server.TrustedProxies,
+		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
-		Watch:        func(ctx context.Context, id document.ID) <-chan struct{} { return a.kv.Subscribe(ctx, topic(id)) },
+		Watch:        a.watch,
 		Observe:      a.metrics.observe,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
 		Probes: api.Probes{Health: a.Health, Metrics: a.metrics.handler(), Ready: a.ready.Load},
@@ -267,9 +279,11 @@ func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error
 func (a *App) serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler: a.API.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 32 << 10,
-		ErrorLog:    slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog: slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
+		// What is in hand when ctx ends still finishes; only open streams end.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	server.RegisterOnShutdown(sync.OnceFunc(func() { close(a.stopping) }))
 	a.ready.Store(true)
 	defer a.ready.Store(false)
 	ended := make(chan error, 1)

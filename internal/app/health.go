@@ -62,7 +62,14 @@ func newMetrics() *metrics {
 	return m
 }
 
+// observe counts an answer. What strangers choose freely is no label: each
+// value would be a time series of its own.
 func (m *metrics) observe(method, route string, status int, took time.Duration) {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	default:
+		method = "other"
+	}
 	if route == "" {
 		route = "none"
 	}

@@ -114,6 +114,8 @@ func (c *cli) root() *cobra.Command {
 		Use: "navidocs", Short: "A boat's papers, complete and ready",
 		SilenceUsage: true, SilenceErrors: true, Version: Version(),
 	}
+	root.Args = args(cobra.NoArgs)
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.home, "home", "", "folder of data, backups and state (the working folder unless given)")
@@ -121,6 +123,16 @@ func (c *cli) root() *cobra.Command {
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.version(), c.user(), c.demo(), c.document(), c.openapi(), c.extract())
 	return root
+}
+
+// group is a command that has others: alone, or followed by a word that is none
+// of them, it is a usage fault.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		return usageError{fmt.Errorf("say what to do; see %s --help", cmd.CommandPath())}
+	}}
+	cmd.AddCommand(commands...)
+	return cmd
 }
 
 // args checks the number of arguments as a usage fault.

@@ -19,9 +19,7 @@ import (
 )
 
 func (c *cli) document() *cobra.Command {
-	cmd := &cobra.Command{Use: "document", Short: "Add and find papers"}
-	cmd.AddCommand(c.documentAdd(), c.documentSearch(), c.documentReindex())
-	return cmd
+	return group("document", "Add and find papers", c.documentAdd(), c.documentSearch(), c.documentReindex())
 }
 
 // as opens the installation in a user's name.

@@ -15,9 +15,8 @@ import (
 )
 
 func (c *cli) migrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Look at and change the database's schema"}
-	cmd.AddCommand(c.migrateStatus(), c.migrateUp(), c.migrateDown(), c.migrateVerify())
-	return cmd
+	return group("migrate", "Look at and change the database's schema",
+		c.migrateStatus(), c.migrateUp(), c.migrateDown(), c.migrateVerify())
 }
 
 // migrator opens the database alone: serving needs an up-to-date schema,

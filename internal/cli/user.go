@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,9 +14,7 @@ import (
 )
 
 func (c *cli) user() *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "Manage users from the machine itself"}
-	cmd.AddCommand(c.userCreate())
-	return cmd
+	return group("user", "Manage users from the machine itself", c.userCreate())
 }
 
 func (c *cli) userCreate() *cobra.Command {
@@ -25,8 +25,11 @@ func (c *cli) userCreate() *cobra.Command {
 		Example: "  echo 'a long passphrase' | navidocs user create ada@example.org --name Ada",
 		RunE: func(cmd *cobra.Command, given []string) error {
 			line, err := bufio.NewReader(c.env.Stdin).ReadString('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
 			if n.Password = strings.TrimRight(line, "\r\n"); n.Password == "" {
-				return usageError{fmt.Errorf("give the password on standard input: %w", err)}
+				return usageError{errors.New("give the password on standard input")}
 			}
 			if n.Email = given[0]; n.Name == "" {
 				n.Name, _, _ = strings.Cut(n.Email, "@")

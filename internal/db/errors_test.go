@@ -118,7 +118,7 @@ func TestABusyDatabaseIsUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close() //nolint:errcheck // a test's
+	defer other.Close()
 	if err := inside(t, d, "PRAGMA busy_timeout = 1"); err != nil {
 		t.Fatal(err)
 	}

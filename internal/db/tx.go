@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -98,6 +99,12 @@ func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) error {
 	for i := 1; ; i++ {
 		err := d.transact(ctx, f)
 		if err == nil || i == attempts || !retryable(err) {
+			return err
+		}
+		// Those who got in each other's way must not do so again.
+		select {
+		case <-time.After(rand.N(50 * time.Millisecond << i)): //nolint:gosec // no secret
+		case <-ctx.Done():
 			return err
 		}
 	}

@@ -83,3 +83,16 @@ func isPlain(s string) bool {
 
 // NewID makes an identifier: UUID version 7 (RFC 9562), so that ids sort by age.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// OrNull stores an empty text as NULL.
+func OrNull[T ~string](s T) *T {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// LikeEscape makes LIKE take a text literally; the pattern needs ESCAPE '\'.
+func LikeEscape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}

@@ -65,7 +65,7 @@ func (s *Service) Documents(ctx context.Context, who account.Actor, f Filter) (_
 		w.Add("d.status = ?", f.Status)
 	}
 	if f.Query != "" {
-		w.Add(`d.title_fold LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(db.Fold(f.Query))+"%")
+		w.Add(`d.title_fold LIKE ? ESCAPE '\'`, "%"+db.LikeEscape(db.Fold(f.Query))+"%")
 	}
 	if f.Certificates {
 		w.Add("d.expires_on IS NOT NULL")
@@ -135,10 +135,10 @@ func (p *Patch) apply(d *Document) {
 		d.Tags = cleanTags(*p.Tags)
 	}
 	if p.IssuedOn != nil {
-		d.IssuedOn = orNull(*p.IssuedOn)
+		d.IssuedOn = db.OrNull(*p.IssuedOn)
 	}
 	if p.ExpiresOn != nil {
-		d.ExpiresOn = orNull(*p.ExpiresOn)
+		d.ExpiresOn = db.OrNull(*p.ExpiresOn)
 	}
 }
 

@@ -280,7 +280,7 @@ func (s *Service) insert(ctx context.Context, tx *db.Tx, who account.Actor, u Up
 		issued_on, expires_on, tags, run, job_id, created_by, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		d.ID, d.OrgID, d.Title, db.Fold(d.Title), d.Type, d.Class, d.Status, d.FileName, d.MediaType, d.Bytes, d.SHA256,
-		orNull(u.IssuedOn), orNull(u.ExpiresOn), string(tags), d.run, d.JobID, orNull(who.UserID), db.Micros(d.CreatedAt), db.Micros(d.UpdatedAt))
+		db.OrNull(u.IssuedOn), db.OrNull(u.ExpiresOn), string(tags), d.run, d.JobID, db.OrNull(who.UserID), db.Micros(d.CreatedAt), db.Micros(d.UpdatedAt))
 	if err != nil {
 		return d, err
 	}
@@ -296,20 +296,13 @@ func (s *Service) insert(ctx context.Context, tx *db.Tx, who account.Actor, u Up
 	if err := s.jobs.Enqueue(ctx, tx, InspectArgs{DocumentID: d.ID, Run: d.run}, ""); err != nil {
 		return d, err
 	}
-	if d.IssuedOn, d.ExpiresOn = orNull(u.IssuedOn), orNull(u.ExpiresOn); d.BoatIDs == nil {
+	if d.IssuedOn, d.ExpiresOn = db.OrNull(u.IssuedOn), db.OrNull(u.ExpiresOn); d.BoatIDs == nil {
 		d.BoatIDs = []fleet.BoatID{}
 	}
 	if d.EquipmentIDs == nil {
 		d.EquipmentIDs = []fleet.EquipmentID{}
 	}
 	return d, s.tell(ctx, tx, who, "uploaded", d)
-}
-
-func orNull[T ~string](s T) *T {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func (s *Service) link(ctx context.Context, tx *db.Tx, d Document) error {

@@ -92,19 +92,12 @@ func (o *Outbox) Append(ctx context.Context, tx *db.Tx, e Event) (err error) {
 	}
 	id := db.NewID()
 	_, err = tx.Exec(ctx, `INSERT INTO events (id, type, org_id, boat_id, boat_name, stream, sequence, actor_id, data, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, id, e.Type, nullable(e.OrgID), nullable(boatID), boatName,
-		stream, sequence, nullable(e.ActorID), string(data), db.Micros(tx.Now()))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, id, e.Type, db.OrNull(e.OrgID), db.OrNull(boatID), boatName,
+		stream, sequence, db.OrNull(e.ActorID), string(data), db.Micros(tx.Now()))
 	if err != nil {
 		return err
 	}
 	return o.jobs.Enqueue(ctx, tx, DispatchArgs{EventID: id}, "")
-}
-
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // Jobs are the package's kinds of work.

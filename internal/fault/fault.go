@@ -7,6 +7,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Kind says what went wrong in terms a caller can act on.
@@ -101,4 +102,13 @@ func Wrap(err *error, format string, args ...any) {
 	if *err != nil {
 		*err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), *err)
 	}
+}
+
+// Echo is a text as a Field's Value: itself when it is short enough to be
+// given back, else nothing.
+func Echo(s string) any {
+	if utf8.RuneCountInString(s) > 100 {
+		return nil
+	}
+	return s
 }

@@ -145,12 +145,12 @@ func (in *BoatInput) check() error {
 	if in.Flag != nil {
 		*in.Flag = strings.ToUpper(strings.TrimSpace(*in.Flag))
 		if *in.Flag != "" && (len(*in.Flag) != 2 || strings.Trim(*in.Flag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-			c.add("flag", "must be a country's two letters (ISO 3166), such as GB", clip(*in.Flag))
+			c.add("flag", "must be a country's two letters (ISO 3166), such as GB", fault.Echo(*in.Flag))
 		}
 	}
 	if in.TimeZone != nil && *in.TimeZone != "" {
 		if _, err := time.LoadLocation(*in.TimeZone); err != nil || *in.TimeZone == "Local" {
-			c.add("time_zone", "must be an IANA time zone such as Europe/Madrid", clip(*in.TimeZone))
+			c.add("time_zone", "must be an IANA time zone such as Europe/Madrid", fault.Echo(*in.TimeZone))
 		}
 	}
 	for i, y := range []*int{in.Year, in.BuildYear, in.LaunchYear, in.RefitYear} {
@@ -352,13 +352,13 @@ func (s *Service) Boats(ctx context.Context, who account.Actor, f BoatFilter) (_
 	defer fault.Wrap(&err, "fleet.Boats")
 	order, ok := boatOrders[f.Sort]
 	if !ok {
-		return nil, 0, fault.Fields(fault.Field{Location: "query.sort", Message: "must be name, year or created_at, with - for descending", Value: clip(f.Sort)})
+		return nil, 0, fault.Fields(fault.Field{Location: "query.sort", Message: "must be name, year or created_at, with - for descending", Value: fault.Echo(f.Sort)})
 	}
 	var w db.Where
 	w.Add("deleted_at IS NULL")
 	db.In(&w, "org_id", who.Orgs(account.Viewer))
 	if f.Query != "" {
-		like := "%" + escapeLike(db.Fold(f.Query)) + "%"
+		like := "%" + db.LikeEscape(db.Fold(f.Query)) + "%"
 		w.Add(`(name_fold LIKE ? ESCAPE '\' OR lower(make) LIKE ? ESCAPE '\' OR lower(model) LIKE ? ESCAPE '\')`, like, like, like)
 	}
 	if total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*) FROM boats WHERE "+w.SQL(), w.Args()...); err != nil {
@@ -371,10 +371,6 @@ func (s *Service) Boats(ctx context.Context, who account.Actor, f BoatFilter) (_
 		return nil, 0, err
 	}
 	return boats, total, attachLists(ctx, s.db, boats)
-}
-
-func escapeLike(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
 // attachLists reads owners and uses of several boats at once.
@@ -537,19 +533,12 @@ func replaceLists(ctx context.Context, tx *db.Tx, b *Boat) error {
 	}
 	for _, u := range b.Uses {
 		_, err := tx.Exec(ctx, "INSERT INTO boat_uses (id, boat_id, use, starts_on, ends_on) VALUES ($1, $2, $3, $4, $5)",
-			db.NewID(), b.ID, u.Use, orNull(u.StartsOn), orNull(u.EndsOn))
+			db.NewID(), b.ID, u.Use, db.OrNull(u.StartsOn), db.OrNull(u.EndsOn))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func orNull[T ~string](s T) *T {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // DeleteBoat hides a boat; its rows stay until a purge.
@@ -596,7 +585,7 @@ func (s *Service) hideEquipment(ctx context.Context, tx *db.Tx, id BoatID) error
 func freeSlug(ctx context.Context, q db.Querier, org account.OrgID, name string) (string, error) {
 	base := slug(name)
 	taken, err := db.Collect(ctx, q, db.Scalar[string], `SELECT slug FROM boats WHERE org_id = $1 AND (slug = $2 OR slug LIKE $3)`,
-		org, base, escapeLike(base)+"-%")
+		org, base, db.LikeEscape(base)+"-%")
 	if err != nil {
 		return "", err
 	}

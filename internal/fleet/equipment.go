@@ -66,7 +66,7 @@ func (in *EquipmentInput) check() error {
 	}
 	c.date(in.InstalledOn, "installed_on")
 	if in.SystemCode != nil && !knownSystem(*in.SystemCode) {
-		c.add("system_code", "is not a system number: GET /api/systems lists them", clip(*in.SystemCode))
+		c.add("system_code", "is not a system number: GET /api/systems lists them", fault.Echo(*in.SystemCode))
 	}
 	return c.err()
 }
@@ -135,7 +135,7 @@ func (s *Service) EquipmentList(ctx context.Context, who account.Actor, f Equipm
 		w.Add("system_code = ?", f.System)
 	}
 	if f.Query != "" {
-		w.Add(`name_fold LIKE ? ESCAPE '\'`, "%"+escapeLike(db.Fold(f.Query))+"%")
+		w.Add(`name_fold LIKE ? ESCAPE '\'`, "%"+db.LikeEscape(db.Fold(f.Query))+"%")
 	}
 	if total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*) FROM equipment WHERE "+w.SQL(), w.Args()...); err != nil {
 		return nil, 0, err

@@ -81,16 +81,9 @@ type Date string
 // ParseDate checks a date given at location.
 func ParseDate(s, location string) (Date, *fault.Field) {
 	if _, err := time.Parse(time.DateOnly, s); err != nil {
-		return "", &fault.Field{Location: location, Message: "must be a calendar date, YYYY-MM-DD", Value: clip(s)}
+		return "", &fault.Field{Location: location, Message: "must be a calendar date, YYYY-MM-DD", Value: fault.Echo(s)}
 	}
 	return Date(s), nil
-}
-
-func clip(s string) any {
-	if utf8.RuneCountInString(s) > 100 {
-		return nil
-	}
-	return s
 }
 
 // checker collects the faults of an input.

@@ -458,7 +458,7 @@ func TestWhoWaitsForTheLockEndsWhenTold(t *testing.T) {
 	t.Parallel()
 	d := testkit.SQLite(t)
 	c := config(t)
-	first := newQueue(t, d, c)
+	first := newQueue(t, d, c, leaving(d))
 	run(t, first)
 	testkit.Eventually(t, func() error {
 		if !first.Working(t.Context()) {

@@ -102,7 +102,7 @@ func TestKilledProcessesLoseAndRepeatNothing(t *testing.T) {
 		begun := time.Now()
 		q := newQueue(t, d, c, leaving(d))
 		run(t, q)
-		testkit.Eventually(t, func() error {
+		testkit.Eventually(t, func() error { // long before River's two minutes
 			n, err := q.Depth(t.Context())
 			if n > 0 {
 				return errors.Join(err, fmt.Errorf("%d jobs wait: %v", n, states(t, d)))
@@ -131,9 +131,6 @@ func TestKilledProcessesLoseAndRepeatNothing(t *testing.T) {
 		}
 		if held == 0 {
 			t.Error("no kill hit a job in hand")
-		}
-		if d.Engine == db.SQLite && took > 10*time.Second {
-			t.Errorf("it took %s to go on", took)
 		}
 		t.Logf("5 kills, %d committed, up to %d in hand when killed: lost 0, twice 0; drained in %s", len(committed), held, took.Round(time.Millisecond))
 	})

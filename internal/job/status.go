@@ -35,15 +35,8 @@ type Status struct {
 func Open(ctx context.Context, tx *db.Tx, s Status) (string, error) {
 	id := db.NewID()
 	_, err := tx.Exec(ctx, `INSERT INTO job_status (id, org_id, user_id, kind, subject_id, state, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, nullable(s.OrgID), nullable(s.UserID), s.Kind, s.SubjectID, Queued, db.Micros(tx.Now()))
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, db.OrNull(s.OrgID), db.OrNull(s.UserID), s.Kind, s.SubjectID, Queued, db.Micros(tx.Now()))
 	return id, err
-}
-
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // Progress records how far work is, 0 to 100; a finished one stays finished.

@@ -129,7 +129,7 @@ func makeLiteTemplate(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a scratch folder
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "template.db")
 	if err := migrate(context.WithoutCancel(ctx), path); err != nil {
 		return nil, err

@@ -90,10 +90,7 @@ func TestEachEmptyHasNoTable(t *testing.T) {
 	})
 }
 
-// What the subtests leave is looked at afterwards.
-//
-//nolint:tparallel // so they do not run in parallel
-func TestTheDatabaseGoesWithItsTest(t *testing.T) {
+func TestTheDatabaseGoesWithItsTest(t *testing.T) { //nolint:tparallel // its subtests are looked at afterwards
 	t.Parallel()
 	var lite, pg string
 	t.Run("sqlite", func(t *testing.T) { lite = testkit.URL(testkit.SQLite(t)) })   //nolint:paralleltest // looked at afterwards

@@ -1,7 +1,9 @@
 package extract
 
 import (
+	"context"
 	"image"
+	"strings"
 	"testing"
 )
 
@@ -81,5 +83,39 @@ func TestReadingFindsTheLanguage(t *testing.T) {
 				t.Errorf("recall %.3f, now in %v: %s", r, tools.langs, got.text)
 			}
 		})
+	}
+}
+
+// fickle takes a page for one on its head, and reads it as five languages do,
+// when its left edge is marked.
+type fickle struct{ Recognizer }
+
+func (fickle) Recognize(_ context.Context, img *image.Gray, _ []string, _ int) (Recognized, error) {
+	if img.GrayAt(5, 5).Y == markedEdge {
+		return Recognized{Text: strings.Repeat("umoug peduunf x04 ", 20), Confidence: 87}, nil
+	}
+	return Recognized{Text: strings.Repeat("lazy quick brown ", 20), Confidence: 95}, nil
+}
+
+const markedEdge = 243
+
+// The quality of the wrong way up is what the page phototest-rotated-180.png of
+// tesseract's own tests gave.
+func TestPlausiblePageOnItsHeadIsTurned(t *testing.T) {
+	t.Parallel()
+	page := drawn(t, longProse())
+	for y := range page.Rect.Dy() {
+		for x := range 10 {
+			page.Pix[y*page.Stride+x] = markedEdge
+		}
+	}
+	tools := &tools{recognizer: fickle{}, wanted: []string{"eng"}, langs: []string{"eng"}}
+	wrong, err := tools.readTurned(t.Context(), page, 0, readDPI)
+	if err != nil || wrong.quality != 58 {
+		t.Fatalf("the wrong way up has quality %d: %v", wrong.quality, err)
+	}
+	got, err := tools.read(t.Context(), page, readDPI)
+	if err != nil || got.rotation != 180 || !strings.HasPrefix(got.text, "lazy") {
+		t.Errorf("turned %d: %.60s %v", got.rotation, got.text, err)
 	}
 }

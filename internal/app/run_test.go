@@ -1,0 +1,182 @@
+package app_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"navidocs/internal/account"
+	"navidocs/internal/app"
+	"navidocs/internal/apptest"
+	"navidocs/internal/config"
+	"navidocs/internal/document"
+	"navidocs/internal/fault"
+	"navidocs/internal/testkit"
+)
+
+func TestMain(m *testing.M) { apptest.Main(m) }
+
+// running is an installation that serves and works until it is stopped.
+type running struct {
+	*app.App
+	address string
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+func run(t *testing.T, o apptest.Options, parts app.Parts) *running {
+	t.Helper()
+	a := apptest.Build(t, o)
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	r := &running{a, l.Addr().String(), stop, make(chan error, 1)}
+	go func() { r.ended <- a.Run(ctx, parts, l) }()
+	t.Cleanup(stop)
+	testkit.Eventually(t, func() error {
+		if status, err := r.get(t, "/readyz"); status != http.StatusOK {
+			return fmt.Errorf("not ready: %d, %w", status, err)
+		}
+		return nil
+	})
+	return r
+}
+
+func (r *running) get(t *testing.T, path string) (int, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.address+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
+}
+
+// A request in hand when the server is told to stop is answered as usual.
+func TestRunLetsARequestInHandFinish(t *testing.T) {
+	t.Parallel()
+	r := run(t, apptest.Options{}, app.Parts{API: true, Worker: true})
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "tcp", r.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	body := `{"email":"ada@example.org","password":"a long test passphrase","name":"Ada"}`
+	fmt.Fprintf(conn, "POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
+	answer := bufio.NewReader(conn)
+	if line, err := answer.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 100") || err != nil {
+		t.Fatal(line, err) // now the handler reads the body
+	}
+	r.stop()
+	testkit.Eventually(t, func() error {
+		if c, err := d.DialContext(t.Context(), "tcp", r.address); err == nil {
+			_ = c.Close()
+			return fmt.Errorf("it still takes connections")
+		}
+		return nil
+	})
+	fmt.Fprint(conn, body)
+	rest, err := io.ReadAll(answer)
+	if !strings.Contains(string(rest), "HTTP/1.1 201") || err != nil {
+		t.Errorf("%v: %s", err, rest)
+	}
+	if err := <-r.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// An open stream does not hold the server up.
+func TestRunEndsOpenStreams(t *testing.T) {
+	t.Parallel()
+	r := run(t, apptest.Options{}, app.Parts{API: true}) // nobody works: the paper stays unread
+	_, err := r.Accounts.CreateUser(t.Context(), account.NewUser{Registering: account.Registering{Email: "ada@example.org", Password: apptest.Password, Name: "Ada"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := r.Accounts.Login(t.Context(), "ada@example.org", apptest.Password, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := r.Accounts.Authenticate(t.Context(), tokens.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := r.Documents.Upload(t.Context(), who, document.Upload{FileName: "a.txt"}, strings.NewReader("words"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.address+"/api/documents/"+string(d.ID)+"/progress", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+tokens.Token)
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	stream := bufio.NewReader(res.Body)
+	if line, err := stream.ReadString('\n'); line != "event: progress\n" || err != nil {
+		t.Fatal(line, err)
+	}
+	r.stop()
+	if _, err := io.Copy(io.Discard, stream); err != nil {
+		t.Error("the stream was cut off", err)
+	}
+	if err := <-r.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestListenOnAUsedPort(t *testing.T) {
+	t.Parallel()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	cfg, err := config.Load(config.Source{Environ: []string{"LISTEN=127.0.0.1", "PORT=" + port}, Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = app.Listen(t.Context(), cfg)
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "PORT") || !strings.Contains(err.Error(), port) {
+		t.Error(err)
+	}
+}
+
+func TestDescribeNamesTheAddressAndTheSetupCode(t *testing.T) {
+	t.Parallel()
+	a := apptest.Build(t, apptest.Options{Settings: []string{"REGISTRATION=invite"}})
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	text := a.Describe(l)
+	if !strings.Contains(text, "http://localhost:"+port+"\n") || a.SetupCode == "" || !strings.Contains(text, a.SetupCode) {
+		t.Error(text)
+	}
+	if err := a.LoadDemo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := a.Describe(l); strings.Contains(text, "setup code") {
+		t.Error(text)
+	}
+}

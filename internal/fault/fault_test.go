@@ -1,0 +1,64 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"navidocs/internal/fault"
+)
+
+func TestKindsTravelThroughWrapping(t *testing.T) {
+	t.Parallel()
+	err := func() (err error) {
+		defer fault.Wrap(&err, "sale.Transfer %s", "x")
+		return fault.Because(io.ErrUnexpectedEOF, fault.Conflict, "the sale %s is over", "x")
+	}()
+	if !fault.Is(err, fault.Conflict) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Error(err)
+	}
+	if want := "sale.Transfer x: the sale x is over: unexpected EOF"; err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
+	}
+	for name, other := range map[string]error{"nil": nil, "plain": io.EOF, "wrapped": fmt.Errorf("x: %w", io.EOF)} {
+		if fault.Is(other, fault.Conflict) || fault.KindOf(other) != fault.Internal {
+			t.Error(name, "has a kind")
+		}
+	}
+	if fault.Is(nil, fault.Internal) {
+		t.Error("no error is internal")
+	}
+}
+
+func TestWrapLeavesSuccessAlone(t *testing.T) {
+	t.Parallel()
+	var err error
+	fault.Wrap(&err, "nothing")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFieldsListEveryFault(t *testing.T) {
+	t.Parallel()
+	one := fault.Fields(fault.Field{Location: "body.name", Message: "is required"})
+	two := fault.Fields(fault.Field{Location: "a"}, fault.Field{Location: "b"})
+	if one.Message != "body.name: is required" || one.Kind != fault.Invalid || len(two.Fields) != 2 {
+		t.Errorf("%+v %+v", one, two)
+	}
+	got := two.With("id", "7").With("in_bin", true).Details
+	if diff := cmp.Diff(map[string]any{"id": "7", "in_bin": true}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEchoGivesBackShortTextsOnly(t *testing.T) {
+	t.Parallel()
+	if fault.Echo("é") != any("é") || fault.Echo(strings.Repeat("é", 100)) == nil || fault.Echo(strings.Repeat("é", 101)) != nil {
+		t.Error("the limit is 100 characters")
+	}
+}
