@@ -41,7 +41,7 @@ func (c *Clock) Set(at time.Time) {
 }
 
 // patience is long, for a machine may be busy: only a failing test waits it out.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Eventually calls f until it returns nil, and ends the test with f's last
 // error when that takes too long.
