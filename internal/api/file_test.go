@@ -175,8 +175,12 @@ func TestContent(t *testing.T) {
 			status int
 			body   string
 		}{
-			{"Range: bytes=2-4", 206, "234"}, {"Range: bytes=-2", 206, "89"}, {"Range: bytes=0-", 206, "0123456789"}, {"Range: bytes=20-", 416, ""},
-			{`If-None-Match: "` + d.SHA256 + `"`, 304, ""}, {`If-None-Match: "other"`, 200, "0123456789"},
+			{"Range: bytes=2-4", 206, "234"},
+			{"Range: bytes=-2", 206, "89"},
+			{"Range: bytes=0-", 206, "0123456789"},
+			{"Range: bytes=20-", 416, ""},
+			{`If-None-Match: "` + d.SHA256 + `"`, 304, ""},
+			{`If-None-Match: "other"`, 200, "0123456789"},
 		} {
 			a := c.Do("GET", path, nil, test.header)
 			if a.Status != test.status || test.body != "" && string(a.Body) != test.body {
