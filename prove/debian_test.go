@@ -57,8 +57,10 @@ func sources(t *testing.T, name string) (dir string) {
 	if err := os.WriteFile(list, []byte(sourceEntries(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	options := []string{"-qq", "-o", "Dir::Etc::sourcelist=" + list, "-o", "Dir::Etc::sourceparts=" + filepath.Join(dir, "parts"),
-		"-o", "Dir::State::lists=" + filepath.Join(dir, "lists")}
+	options := []string{
+		"-qq", "-o", "Dir::Etc::sourcelist=" + list, "-o", "Dir::Etc::sourceparts=" + filepath.Join(dir, "parts"),
+		"-o", "Dir::State::lists=" + filepath.Join(dir, "lists"),
+	}
 	must(t, dir, "apt-get", append(options, "update")...)
 	must(t, dir, "apt-get", append(options, "source", "--download-only", name)...)
 	return dir

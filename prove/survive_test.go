@@ -36,8 +36,10 @@ type carnage struct {
 func survive(t *testing.T, papers []paper, kills int, longest time.Duration) (*server, *client, []document.ID) {
 	t.Helper()
 	s := serve(t)
-	c := carnage{t: t, server: s, client: register(t, s.url, "ada@example.org"), dice: seeded(uint64(kills)),
-		open: make(chan paper, len(papers)), acked: make(chan document.ID, len(papers)), tries: make(chan int, len(papers))}
+	c := carnage{
+		t: t, server: s, client: register(t, s.url), dice: seeded(uint64(kills)),
+		open: make(chan paper, len(papers)), acked: make(chan document.ID, len(papers)), tries: make(chan int, len(papers)),
+	}
 	var uploads sync.WaitGroup
 	for range 3 {
 		uploads.Go(c.send)
