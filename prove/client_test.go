@@ -42,10 +42,10 @@ func (a answer) problem() (p struct{ Detail, ID string }, ok bool) {
 }
 
 // register makes a user with an organization and a boat, and signs them in.
-func register(t testing.TB, url, email string) *client {
+func register(t testing.TB, url string) *client {
 	t.Helper()
 	c := &client{t: t, url: url, http: &http.Client{Timeout: 10 * time.Minute}}
-	const password = "a long test passphrase"
+	const email, password = "ada@example.org", "a long test passphrase"
 	c.must(http.StatusCreated, "POST", "/api/auth/register", map[string]string{"email": email, "password": password, "name": "Ada", "organization_name": "Of " + email}, nil)
 	var tokens struct{ Token string }
 	c.must(http.StatusOK, "POST", "/api/auth/login", map[string]string{"email": email, "password": password}, &tokens)

@@ -63,7 +63,7 @@ func freeOn(t *testing.T, dir string) int64 {
 func TestFullDiskRefusesAndRecovers(t *testing.T) {
 	home := smallDisk(t, 64)
 	s := serveAt(t, home)
-	c := register(t, s.url, "ada@example.org")
+	c := register(t, s.url)
 	c.read(c.add("first.txt", []byte("the first paper")), time.Minute) // the engines' cache is made
 	dice := seeded(24)
 	// Room for some of what follows, and not for all.

@@ -79,7 +79,7 @@ func numbers(r *rand.Rand, out []byte) []byte {
 func TestDamagedFilesEnd(t *testing.T) {
 	const count, hang = 300, 5 * time.Minute
 	s := serve(t)
-	c := register(t, s.url, "ada@example.org")
+	c := register(t, s.url)
 	dice := seeded(300)
 	originals := scans(t, "bill-of-sale.pdf", "epirb-registration.pdf", "gaspruefung.pdf", "invoice-watermaker.pdf", "insurance-policy.pdf", "pre-purchase-survey.pdf")
 	for i := range 6 {

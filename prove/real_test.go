@@ -28,7 +28,7 @@ type manual struct {
 func TestEveryPageOfRealManualsIsFound(t *testing.T) {
 	root := packages(t, "avrdude-doc", "debian-reference-de", "developers-reference-fr", "auto-multiple-choice-doc-pdf")
 	s := serve(t)
-	c := register(t, s.url, "ada@example.org")
+	c := register(t, s.url)
 	for _, m := range []manual{
 		{"doc/avrdude/avrdude.pdf.gz", 61, "programmer"},
 		{"debian-reference/debian-reference.de.pdf", 200, "Zugriffsrechte"},

@@ -64,15 +64,14 @@ type server struct {
 	ended   chan struct{} // closed when cmd has ended
 }
 
-// serve starts a server with its data in a new folder. Settings are
-// NAME=value pairs.
-func serve(t testing.TB, settings ...string) *server {
+// serve starts a server with its data in a new folder.
+func serve(t testing.TB) *server {
 	t.Helper()
-	return serveAt(t, t.TempDir(), settings...)
+	return serveAt(t, t.TempDir())
 }
 
 // serveAt is serve with the data in a folder that is there.
-func serveAt(t testing.TB, home string, settings ...string) *server {
+func serveAt(t testing.TB, home string) *server {
 	t.Helper()
 	program, err := build()
 	if err != nil {
@@ -80,10 +79,10 @@ func serveAt(t testing.TB, home string, settings ...string) *server {
 	}
 	s := &server{t: t, program: program, home: home, log: filepath.Join(t.TempDir(), "log"), port: freePort(t)}
 	s.url = "http://127.0.0.1:" + s.port
-	s.environ = append([]string{
+	s.environ = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
 		"APP_ENV=test", "REGISTRATION=open", "RATE_LIMIT_MAX_REQUESTS=100000000", "LOG_LEVEL=warn", "LISTEN=127.0.0.1", "PORT=" + s.port,
-	}, settings...)
+	}
 	t.Cleanup(func() {
 		s.end(syscall.SIGKILL)
 		if t.Failed() {
@@ -187,15 +186,15 @@ func (s *server) database() *db.DB {
 	return d
 }
 
-// memory reads a line of the process's status in /proc, in kB.
-func (s *server) memory(name string) int {
+// peak is the most memory that the process has had, in kB.
+func (s *server) peak() int {
 	s.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		s.t.Skipf("SKIPPED: no /proc to measure memory by: %v", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")))
 			if err != nil {
 				s.t.Fatal(err)
@@ -203,7 +202,7 @@ func (s *server) memory(name string) int {
 			return n
 		}
 	}
-	s.t.Fatalf("no %s in the status of the process", name)
+	s.t.Fatal("no peak of memory in the status of the process")
 	return 0
 }
 

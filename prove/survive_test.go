@@ -37,7 +37,7 @@ func survive(t *testing.T, papers []paper, kills int, longest time.Duration) (*s
 	t.Helper()
 	s := serve(t)
 	c := carnage{
-		t: t, server: s, client: register(t, s.url, "ada@example.org"), dice: seeded(uint64(kills)),
+		t: t, server: s, client: register(t, s.url), dice: seeded(uint64(kills)),
 		open: make(chan paper, len(papers)), acked: make(chan document.ID, len(papers)), tries: make(chan int, len(papers)),
 	}
 	var uploads sync.WaitGroup
