@@ -26,8 +26,8 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	who, err := a.actorOf(ctx)
-	if err != nil {
-		a.refuse(ctx, err)
+	if err != nil { // counted as anyone's, so that tokens cannot be tried without end
+		a.limit(ctx, func(ctx huma.Context) { a.refuse(ctx, err) })
 		return
 	}
 	info := requestOf(ctx.Context())

@@ -278,7 +278,7 @@ func (a *API) describeFiles() {
 }
 
 func (a *API) content(ctx context.Context, who account.Actor, in *contentInput) (*huma.StreamResponse, error) {
-	whole := in.Range == "" || strings.HasPrefix(strings.TrimSpace(in.Range), "bytes=0-")
+	whole := wholeRange(in.Range)
 	d, f, err := a.Documents.Content(ctx, who, document.ID(in.ID), whole)
 	if err != nil {
 		return nil, err
@@ -288,6 +288,14 @@ func (a *API) content(ctx context.Context, who account.Actor, in *contentInput) 
 		disposition = "attachment"
 	}
 	return serveFile(f, d.CreatedAt, d.SHA256, d.MediaType, mime.FormatMediaType(disposition, map[string]string{"filename": d.FileName})), nil
+}
+
+// wholeRange says whether a range may be the whole file or nearly so: one from
+// the beginning, without an end, or counted from the end. A viewer's chunks
+// have both ends.
+func wholeRange(header string) bool {
+	spec, ok := strings.CutPrefix(strings.TrimSpace(header), "bytes=")
+	return !ok || strings.HasPrefix(spec, "0-") || strings.HasPrefix(spec, "-") || strings.HasSuffix(spec, "-") || strings.Contains(spec, ",")
 }
 
 func (a *API) pageImage(ctx context.Context, who account.Actor, in *imageInput) (*huma.StreamResponse, error) {

@@ -358,8 +358,7 @@ func (s *Service) Boats(ctx context.Context, who account.Actor, f BoatFilter) (_
 	w.Add("deleted_at IS NULL")
 	db.In(&w, "org_id", who.Orgs(account.Viewer))
 	if f.Query != "" {
-		like := "%" + db.LikeEscape(db.Fold(f.Query)) + "%"
-		w.Add(`(name_fold LIKE ? ESCAPE '\' OR lower(make) LIKE ? ESCAPE '\' OR lower(model) LIKE ? ESCAPE '\')`, like, like, like)
+		w.Add(`search_fold LIKE ? ESCAPE '\'`, "%"+db.LikeEscape(db.Fold(f.Query))+"%")
 	}
 	if total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*) FROM boats WHERE "+w.SQL(), w.Args()...); err != nil {
 		return nil, 0, err
@@ -441,7 +440,7 @@ func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account
 	if err := who.Require(org, account.Manager, "organization"); err != nil {
 		return b, err
 	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+	err = s.transactAgain(ctx, func(tx *db.Tx) error {
 		b = Boat{ID: in.ID, OrgID: org, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Owners: []Owner{}, Uses: []Use{}}
 		if b.ID == "" {
 			b.ID = BoatID(db.NewID())
@@ -464,14 +463,28 @@ func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account
 	return s.boat(ctx, s.db, who, b.ID, account.Viewer)
 }
 
+// transactAgain repeats a transaction whose free slug somebody else took before
+// it committed.
+func (s *Service) transactAgain(ctx context.Context, f func(tx *db.Tx) error) (err error) {
+	for range 5 {
+		if err = s.db.Transact(ctx, f); !fault.Is(err, fault.Conflict) {
+			break
+		}
+	}
+	return err
+}
+
+// searchFold is what a list's filter looks in.
+func (b *Boat) searchFold() string { return db.Fold(b.Name + "\n" + b.Make + "\n" + b.Model) }
+
 func insertBoat(ctx context.Context, tx *db.Tx, b *Boat) error {
-	args := append(b.fields(), db.Fold(b.Name), db.Micros(b.CreatedAt), db.Micros(b.UpdatedAt))
+	args := append(b.fields(), db.Fold(b.Name), b.searchFold(), db.Micros(b.CreatedAt), db.Micros(b.UpdatedAt))
 	var w db.Where
 	marks := make([]string, len(args))
 	for i, a := range args {
 		marks[i] = w.Arg(a)
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO boats ("+boatColumns+", name_fold, created_at, updated_at) VALUES ("+strings.Join(marks, ", ")+")", w.Args()...)
+	_, err := tx.Exec(ctx, "INSERT INTO boats ("+boatColumns+", name_fold, search_fold, created_at, updated_at) VALUES ("+strings.Join(marks, ", ")+")", w.Args()...)
 	return err
 }
 
@@ -508,7 +521,7 @@ func (s *Service) UpdateBoat(ctx context.Context, who account.Actor, id BoatID, 
 func updateBoat(ctx context.Context, tx *db.Tx, b *Boat) error {
 	var w db.Where
 	columns := strings.Split(boatColumns, ",")
-	sets := []string{"name_fold = " + w.Arg(db.Fold(b.Name)), "updated_at = " + w.Arg(db.Micros(b.UpdatedAt))}
+	sets := []string{"name_fold = " + w.Arg(db.Fold(b.Name)), "search_fold = " + w.Arg(b.searchFold()), "updated_at = " + w.Arg(db.Micros(b.UpdatedAt))}
 	for i, field := range b.fields() {
 		if column := strings.TrimSpace(columns[i]); column != "id" && column != "org_id" && column != "slug" {
 			sets = append(sets, column+" = "+w.Arg(field))

@@ -59,6 +59,16 @@ func (in *EngineInput) check() error {
 	return c.err()
 }
 
+// reading is what was read off the hour meter, nil when nothing was.
+func (in EngineInput) reading() *Reading {
+	if in.Hours == nil {
+		return nil
+	}
+	r := &Reading{Hours: *in.Hours, ReadOn: *in.HoursOn}
+	set(&r.Source, in.HoursSource)
+	return r
+}
+
 func (e *Engine) apply(in EngineInput) {
 	set(&e.Position, in.Position)
 	set(&e.Maker, in.Maker)
@@ -67,7 +77,7 @@ func (e *Engine) apply(in EngineInput) {
 	setOptional(&e.PowerKW, in.PowerKW)
 	set(&e.Fuel, in.Fuel)
 	setOptional(&e.Year, in.Year)
-	if in.Hours != nil {
+	if in.Hours != nil && (e.HoursOn == nil || *e.HoursOn <= *in.HoursOn) {
 		e.Hours, e.HoursOn = in.Hours, in.HoursOn
 	}
 	set(&e.HoursSource, in.HoursSource)
@@ -111,7 +121,7 @@ func (s *Service) CreateEngine(ctx context.Context, who account.Actor, boat Boat
 		if err != nil {
 			return err
 		}
-		return s.tellEngine(ctx, tx, who, "created", names[0].OrgID, e, in.Hours != nil)
+		return s.tellEngine(ctx, tx, who, "created", names[0].OrgID, e, in.reading())
 	})
 	return e, err
 }
@@ -139,7 +149,7 @@ func (s *Service) UpdateEngine(ctx context.Context, who account.Actor, boat Boat
 		if err != nil {
 			return err
 		}
-		return s.tellEngine(ctx, tx, who, "updated", org, e, in.Hours != nil)
+		return s.tellEngine(ctx, tx, who, "updated", org, e, in.reading())
 	})
 	return e, err
 }
@@ -163,7 +173,7 @@ func (s *Service) DeleteEngine(ctx context.Context, who account.Actor, boat Boat
 				return err
 			}
 		}
-		return s.tellEngine(ctx, tx, who, "deleted", org, e, false)
+		return s.tellEngine(ctx, tx, who, "deleted", org, e, nil)
 	})
 	return e, err
 }
@@ -180,9 +190,12 @@ func (s *Service) engine(ctx context.Context, tx *db.Tx, who account.Actor, boat
 	return e, names[0].OrgID, err
 }
 
-func (s *Service) tellEngine(ctx context.Context, tx *db.Tx, who account.Actor, verb string, org account.OrgID, e Engine, read bool) error {
-	if read {
-		if err := insertReading(ctx, tx, "engine", string(e.ID), *e.Hours, *e.HoursOn, e.HoursSource); err != nil {
+func (s *Service) tellEngine(ctx context.Context, tx *db.Tx, who account.Actor, verb string, org account.OrgID, e Engine, r *Reading) error {
+	if r != nil {
+		if err := checkMeter(ctx, tx, "engine", string(e.ID), *r); err != nil {
+			return err
+		}
+		if err := insertReading(ctx, tx, "engine", string(e.ID), r.Hours, r.ReadOn, r.Source); err != nil {
 			return err
 		}
 	}
@@ -204,12 +217,12 @@ type Reading struct {
 
 // checkMeter refuses a reading that would have the meter go back: fewer hours
 // than on that day or before, or more than on a later one.
-func checkMeter(ctx context.Context, tx *db.Tx, id EquipmentID, r Reading) error {
+func checkMeter(ctx context.Context, tx *db.Tx, kind, id string, r Reading) error {
 	other, err := db.One(ctx, tx, func(row db.Row) (o Reading, err error) {
 		err = row.Scan(&o.Hours, &o.ReadOn)
 		return o, err
-	}, `SELECT hours, read_on FROM hour_readings WHERE subject_kind = 'equipment' AND subject_id = $1
-		AND (read_on <= $2 AND hours > $3 OR read_on > $2 AND hours < $3) ORDER BY read_on, id LIMIT 1`, id, r.ReadOn, r.Hours)
+	}, `SELECT hours, read_on FROM hour_readings WHERE subject_kind = $1 AND subject_id = $2
+		AND (read_on <= $3 AND hours > $4 OR read_on > $3 AND hours < $4) ORDER BY read_on, id LIMIT 1`, kind, id, r.ReadOn, r.Hours)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -235,7 +248,7 @@ func (s *Service) AddReading(ctx context.Context, who account.Actor, id Equipmen
 		if e, err = s.EquipmentIn(ctx, tx, who, id, account.Member); err != nil {
 			return err
 		}
-		if err := checkMeter(ctx, tx, id, r); err != nil {
+		if err := checkMeter(ctx, tx, "equipment", string(id), r); err != nil {
 			return err
 		}
 		if err := insertReading(ctx, tx, "equipment", string(id), r.Hours, r.ReadOn, r.Source); err != nil {

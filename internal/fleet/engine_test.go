@@ -119,3 +119,36 @@ func TestEnginesAreForTheirOwn(t *testing.T) {
 		}
 	})
 }
+
+func TestEngineMeterNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		boat := b.boat(BoatInput{Name: ptr("Calypso")})
+		read := func(hours float64, on Date) EngineInput { return EngineInput{Hours: &hours, HoursOn: &on} }
+		e, err := b.CreateEngine(t.Context(), b.ada, boat.ID, read(900, "2026-05-01"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.UpdateEngine(t.Context(), b.ada, boat.ID, e.ID, read(800, "2026-06-01"), "")
+		wantKind(t, err, fault.Conflict)
+		_, err = b.UpdateEngine(t.Context(), b.ada, boat.ID, e.ID, read(950, "2026-04-01"), "")
+		wantKind(t, err, fault.Conflict)
+		older, err := b.UpdateEngine(t.Context(), b.ada, boat.ID, e.ID, read(700, "2026-03-01"), "")
+		if err != nil || *older.Hours != 900 || *older.HoursOn != "2026-05-01" || b.readings(e.ID) != 2 {
+			t.Errorf("an older reading changes the newest: %v %v (%v)", *older.Hours, *older.HoursOn, err)
+		}
+	})
+}
+
+func TestBoatsAreFoundByMakeWithoutAccents(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		boat := b.boat(BoatInput{Name: ptr("Étoile"), Make: ptr("Bénéteau"), Model: ptr("Océanis")})
+		b.update(boat.ID, BoatInput{Model: ptr("Swift Trawler")})
+		for query, want := range map[string]int{"beneteau": 1, "BÉNÉ": 1, "etoile": 1, "trawler": 1, "oceanis": 0, "%": 0} {
+			if _, n, err := b.Boats(t.Context(), b.ada, BoatFilter{Query: query, Page: Page{Limit: 10}}); err != nil || n != want {
+				t.Errorf("%s finds %d, want %d (%v)", query, n, want, err)
+			}
+		}
+	})
+}

@@ -2,7 +2,7 @@
 //
 // It guarantees: odd or wrong identity numbers warn and never block; a slug is
 // unique in its organization and survives a rename; every change is audited
-// and told as an event in its own transaction. Papers and photos belong to
+// in its own transaction, a boat's also told as an event. Papers and photos belong to
 // package document.
 package fleet
 

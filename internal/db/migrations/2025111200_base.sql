@@ -104,6 +104,7 @@ CREATE TABLE boats (
     slug TEXT NOT NULL,
     name TEXT NOT NULL,
     name_fold TEXT NOT NULL,
+    search_fold TEXT NOT NULL DEFAULT '',
     make TEXT NOT NULL DEFAULT '',
     model TEXT NOT NULL DEFAULT '',
     year BIGINT,
