@@ -25,7 +25,7 @@ const childEnv = "NAVIDOCS_TEST_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "":
-		os.Exit(m.Run())
+		os.Exit(runWithCache(m))
 	case "good":
 		if err := extract.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
 			os.Exit(1)
@@ -34,6 +34,20 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	}
 	os.Exit(0)
+}
+
+// cacheDir keeps the compiled engines of the children between tests: without
+// it each child compiles them anew, which on a busy machine takes longer than
+// a test is patient.
+var cacheDir string
+
+func runWithCache(m *testing.M) int {
+	var err error
+	if cacheDir, err = os.MkdirTemp("", "navidocs-engines-"); err != nil {
+		return 1
+	}
+	defer os.RemoveAll(cacheDir)
+	return m.Run()
 }
 
 // bench is a service on a real database with two organizations.
@@ -66,7 +80,7 @@ func setup(t *testing.T, d *db.DB, child string) *bench {
 		AccessTTL: time.Hour, RefreshTTL: time.Hour,
 	})
 	b.boats = fleet.New(d, b.accounts, b.events)
-	reader := extract.New(extract.Options{Command: []string{"/usr/bin/env", childEnv + "=" + child, os.Args[0]}})
+	reader := extract.New(extract.Options{Command: []string{"/usr/bin/env", childEnv + "=" + child, os.Args[0]}, CacheDir: cacheDir})
 	b.Service = New(d, store, b.accounts, b.boats, b.events, queue, reader, Config{MaxBytes: 1 << 20, TempDir: dir, GroupSize: 2, Log: slog.New(slog.DiscardHandler)})
 	queue.Register(b.events.Jobs()...)
 	queue.Register(b.Jobs()...)
