@@ -8,9 +8,11 @@ import (
 	"image/draw"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +48,7 @@ func playChild(role string) error {
 	}
 	send := func(m reply) error { return writeFrame(os.Stdout, m) }
 	if role == "mute" {
-		select {}
+		forever()
 	}
 	if role == "unable" {
 		return send(reply{Failed: "no room left"})
@@ -66,20 +68,28 @@ func playChild(role string) error {
 	return send(reply{Done: true})
 }
 
+// forever blocks. A bare select{} would end the program where nothing else runs
+// in it: the runtime calls that a deadlock.
+func forever() {
+	never := make(chan os.Signal, 1)
+	signal.Notify(never, syscall.SIGUSR2)
+	<-never
+}
+
 func misbehave(role string) {
 	switch role {
 	case "hang":
-		select {}
+		forever()
 	case "eat":
 		var eaten [][]byte
 		for range 400 {
 			eaten = append(eaten, []byte(strings.Repeat("x", 4<<20)))
 		}
 		fmt.Fprintln(os.Stderr, len(eaten))
-		select {}
+		forever()
 	case "babble":
 		fmt.Print("this is not a frame, and a very long one")
-		select {}
+		forever()
 	case "jump":
 		if err := writeFrame(os.Stdout, reply{Page: &Page{Number: 4}}); err != nil {
 			os.Exit(4)
