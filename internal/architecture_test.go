@@ -63,7 +63,7 @@ func imports() map[string]string {
 		"cli":                    "app api ops backup keeper config fault db document/extract " + services,
 		"testkit":                "config db blob kv job fault",
 		"testkit/with":           "testkit",
-		"testkit/suite":          "",
+		"testkit/suite":          "testkit",
 		"testkit/figures":        "",
 		"apptest":                "document/extract app api config db blob kv demo fault testkit " + services,
 	}

@@ -85,7 +85,7 @@ func Build(t testing.TB, o Options) *app.App {
 	}
 	a, err := app.New(t.Context(), app.Options{
 		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now,
-		Extract: []string{"/usr/bin/env", childEnv + "=1", os.Args[0]},
+		Extract: testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,11 @@ func setup(t *testing.T, d *db.DB, child string) *bench {
 		AccessTTL: time.Hour, RefreshTTL: time.Hour,
 	})
 	b.boats = fleet.New(d, b.accounts, b.events)
-	reader := extract.New(extract.Options{Command: []string{"/usr/bin/env", childEnv + "=" + child, os.Args[0]}, CacheDir: cacheDir})
+	command := []string{"/usr/bin/env", childEnv + "=" + child, os.Args[0]}
+	if child == "good" {
+		command = testkit.ExtractCommand(command...)
+	}
+	reader := extract.New(extract.Options{Command: command, CacheDir: cacheDir})
 	b.Service = New(d, store, b.accounts, b.boats, b.events, queue, reader, Config{MaxBytes: 1 << 20, TempDir: dir, GroupSize: 2, Log: slog.New(slog.DiscardHandler)})
 	queue.Register(b.events.Jobs()...)
 	queue.Register(b.Jobs()...)

@@ -21,6 +21,20 @@ const (
 	S3Env       = "NAVIDOCS_TEST_S3"
 )
 
+// ExtractEnv names a built binary that serves as the extraction child. Under the
+// race detector a test's own binary takes ten times as long to compile its
+// WebAssembly, and the detector cannot see into that.
+const ExtractEnv = "NAVIDOCS_TEST_EXTRACT"
+
+// ExtractCommand is the command of an extraction child: the binary that the run
+// names, else the test's own.
+func ExtractCommand(own ...string) []string {
+	if binary := os.Getenv(ExtractEnv); binary != "" {
+		return []string{binary, "extract"}
+	}
+	return own
+}
+
 // PostgresURL is a database of a real server, as a superuser who may make more.
 func PostgresURL(t testing.TB) string {
 	t.Helper()

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,17 +19,18 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"navidocs/internal/testkit"
 )
 
 const module = "navidocs"
 
 // unraced are the packages that run without the race detector: their time goes
 // into recognizing pages in WebAssembly, which the detector cannot see into and
-// whose compiler it slows down tenfold. The scenarios and the tour read papers
-// with the whole server; its packages meet the detector in their own tests.
+// whose compiler it slows down tenfold. The tour starts the shipped binary, which
+// has no detector.
 var unraced = []string{
 	module + "/doc",
-	module + "/features",
 	module + "/internal/demo",
 	module + "/internal/demo/press",
 	module + "/internal/document/extract",
@@ -62,6 +64,11 @@ func run(ctx context.Context, least float64, out io.Writer) int {
 		fmt.Fprintln(out, "suite:", err)
 		return 2
 	}
+	child := filepath.Join(dir, "navidocs")
+	if err := errors.Join(build(ctx, child), os.Setenv(testkit.ExtractEnv, child)); err != nil {
+		fmt.Fprintln(out, "suite:", err)
+		return 1
+	}
 	started, r, reached := time.Now(), newReport(out), coverage{}
 	for i, g := range groups(packages, raceable(ctx, out)) {
 		profile := filepath.Join(dir, fmt.Sprintf("%d.out", i))
@@ -84,6 +91,17 @@ func run(ctx context.Context, least float64, out io.Writer) int {
 		return 1
 	}
 	return r.exit()
+}
+
+// build makes the binary that serves the tests as extraction child, as it is
+// shipped: without the race detector.
+func build(ctx context.Context, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/navidocs")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if words, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, words)
+	}
+	return nil
 }
 
 // group is what one `go test` runs.
