@@ -23,7 +23,9 @@ build: ## build the one static binary, bin/navidocs
 
 .PHONY: test
 test: setup check ## check, then run every test, with the race detector and the real servers
-	go run ./internal/testkit/with -- go run ./internal/testkit/suite
+	@# Built, not "go run", which leaves its program behind when it is ended.
+	@go build -o bin/ ./internal/testkit/with ./internal/testkit/suite
+	bin/with -- bin/suite
 
 .PHONY: setup
 setup:
