@@ -38,7 +38,8 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 		echo "not formatted (repair: make format):"; echo "$$unformatted"; exit 1; \
 	fi
 	go vet ./...
-	$(tool) golangci-lint run --allow-parallel-runners
+	@# A cache of this checkout alone: shared ones name the files of other checkouts.
+	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(tool) golangci-lint run --allow-parallel-runners
 	go test -count=1 -short ./internal ./doc
 	go mod verify
 	go run ./internal/testkit/figures

@@ -60,8 +60,17 @@ func scaled(w, h int, by float64) (int, int) {
 func resized(img image.Image, w, h int) *image.RGBA {
 	dst := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(dst, dst.Rect, image.White, image.Point{}, draw.Src)
-	draw.BiLinear.Scale(dst, dst.Rect, img, img.Bounds(), draw.Over, nil)
+	scaler(img.Bounds(), w).Scale(dst, dst.Rect, img, img.Bounds(), draw.Over, nil)
 	return dst
+}
+
+// scaler is the cheap interpolation where it skips no pixel, which is what most
+// scans need; the full kernel costs ten times as much.
+func scaler(from image.Rectangle, w int) draw.Interpolator {
+	if from.Dx() <= 2*w {
+		return draw.ApproxBiLinear
+	}
+	return draw.BiLinear
 }
 
 // grey gives the image in grey in the wanted size.
