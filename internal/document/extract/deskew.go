@@ -4,8 +4,6 @@ import (
 	"image"
 	"math"
 	"slices"
-
-	"golang.org/x/image/draw"
 )
 
 const (
@@ -31,8 +29,7 @@ func inkOf(img *image.Gray) ink {
 	w, h := fit(img.Rect.Dx(), img.Rect.Dy(), inkSide)
 	small := img
 	if w != img.Rect.Dx() || h != img.Rect.Dy() {
-		small = image.NewGray(image.Rect(0, 0, w, h))
-		draw.ApproxBiLinear.Scale(small, small.Rect, img, img.Rect, draw.Src, nil)
+		small = shrunk(img, w, h)
 	}
 	const radius, darker = 12, 24
 	sums := integral(small)
@@ -49,6 +46,29 @@ func inkOf(img *image.Gray) ink {
 		}
 	}
 	return k
+}
+
+// shrunk makes each pixel the mean of those that it stands for. The library's
+// scalers have no fast way from grey to grey.
+func shrunk(img *image.Gray, w, h int) *image.Gray {
+	small := image.NewGray(image.Rect(0, 0, w, h))
+	fromW, fromH := img.Rect.Dx(), img.Rect.Dy()
+	for y := range h {
+		top := y * fromH / h
+		bottom := max(top+1, (y+1)*fromH/h)
+		for x := range w {
+			left := x * fromW / w
+			right := max(left+1, (x+1)*fromW/w)
+			sum := 0
+			for row := top; row < bottom; row++ {
+				for _, p := range img.Pix[row*img.Stride+left : row*img.Stride+right] {
+					sum += int(p)
+				}
+			}
+			small.Pix[y*small.Stride+x] = byte(sum / ((bottom - top) * (right - left)))
+		}
+	}
+	return small
 }
 
 // integral gives the sums of all pixels above and left of each.
