@@ -347,7 +347,8 @@ func (s *Service) storePages(ctx context.Context, a PagesArgs, pages []readPage)
 				return err
 			}
 		}
-		return s.progress(ctx, tx, d)
+		_, err = s.progress(ctx, tx, d)
+		return err
 	})
 }
 
@@ -387,28 +388,26 @@ func attemptsLeft(p readPage) int {
 	return maxPageAttempts
 }
 
-// progress counts a document's pages and tells whoever watches.
-func (s *Service) progress(ctx context.Context, tx *db.Tx, d Document) error {
+// progress counts a document's pages, tells whoever watches, and returns the
+// document as it is now.
+func (s *Service) progress(ctx context.Context, tx *db.Tx, d Document) (Document, error) {
 	_, err := tx.Exec(ctx, `UPDATE documents SET
 		pages_ready = (SELECT count(*) FROM pages p WHERE p.document_id = documents.id AND p.status = 'ready'),
 		pages_failed = (SELECT count(*) FROM pages p WHERE p.document_id = documents.id AND p.status = 'failed') WHERE id = $1`, d.ID)
 	if err != nil {
-		return err
+		return d, err
 	}
 	if d, err = s.raw(ctx, tx, d.ID); err != nil {
-		return err
+		return d, err
 	}
 	tx.OnCommit(func() { s.config.Changed(d.ID) })
-	return job.Progress(ctx, tx, d.JobID, (d.PagesReady+d.PagesFailed)*100/max(d.PageCount, 1))
+	return d, job.Progress(ctx, tx, d.JobID, (d.PagesReady+d.PagesFailed)*100/max(d.PageCount, 1))
 }
 
 // advance ends the document when its last page has ended. It runs at the end
 // of every group; only the one that finds nothing left does something.
 func (s *Service) advance(ctx context.Context, tx *db.Tx, d Document) error {
-	if err := s.progress(ctx, tx, d); err != nil {
-		return err
-	}
-	d, err := s.raw(ctx, tx, d.ID)
+	d, err := s.progress(ctx, tx, d)
 	if err != nil || d.Status != Processing || d.PagesReady+d.PagesFailed < d.PageCount {
 		return err
 	}
