@@ -41,9 +41,25 @@ func Release(ctx context.Context, tx *db.Tx, ownerKind, ownerID string) (err err
 	return err
 }
 
+// Lease keeps every blob where it is until the lease ends or is given up: a
+// backup is copying them. The same id again prolongs it.
+func Lease(ctx context.Context, tx *db.Tx, id string, length time.Duration) (err error) {
+	defer fault.Wrap(&err, "blob.Lease")
+	_, err = tx.Exec(ctx, `INSERT INTO blob_leases (id, ends_at) VALUES ($1, $2)
+		ON CONFLICT (id) DO UPDATE SET ends_at = $2`, id, db.Micros(tx.Now().Add(length)))
+	return err
+}
+
+// EndLease gives a lease up.
+func EndLease(ctx context.Context, tx *db.Tx, id string) (err error) {
+	defer fault.Wrap(&err, "blob.EndLease")
+	_, err = tx.Exec(ctx, "DELETE FROM blob_leases WHERE id = $1 OR ends_at < $2", id, db.Micros(tx.Now()))
+	return err
+}
+
 // Collect removes bytes that nobody has needed for a day: rows that lost their
 // last owner, and files that never got one because a process died between the
-// two. It returns how many it removed.
+// two. It returns how many it removed, and does nothing while there is a lease.
 func Collect(ctx context.Context, d *db.DB, s Store) (n int, err error) {
 	defer fault.Wrap(&err, "blob.Collect")
 	before := d.Now().Add(-grace)
@@ -77,7 +93,11 @@ func forget(ctx context.Context, d *db.DB, digest Digest, before time.Time) (gon
 		return false, err
 	}
 	err = d.Transact(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM blobs WHERE digest = $1 AND unreferenced_at <= $2
+		leases, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM blob_leases WHERE ends_at > $1", db.Micros(tx.Now()))
+		if err != nil || leases > 0 {
+			return err
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM blobs WHERE digest = $1 AND unreferenced_at <= $2
 			AND NOT EXISTS (SELECT 1 FROM blob_refs r WHERE r.digest = blobs.digest)`, digest, db.Micros(before))
 		if err != nil {
 			return err

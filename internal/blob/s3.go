@@ -41,19 +41,29 @@ const (
 // OpenS3 reads s3://key:secret@host[:port]/bucket[/prefix], with ?region= and
 // ?tls=off, and speaks to nobody yet. The spool is a folder for passing files,
 // the system's when empty.
-func OpenS3(rawURL, spool string) (_ *S3, err error) {
+func OpenS3(rawURL, spool string) (*S3, error) {
+	client, bucket, prefix, err := DialS3("BLOB_URL", rawURL)
+	if err != nil {
+		return nil, err
+	}
+	return &S3{client: client, bucket: bucket, prefix: prefix, spool: spool}, nil
+}
+
+// DialS3 makes a client for s3://key:secret@host[:port]/bucket[/prefix]; option
+// is the setting that the address came from. It speaks to nobody yet.
+func DialS3(option, rawURL string) (_ *minio.Client, bucket, prefix string, err error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "s3" || u.Host == "" { // the cause would repeat the secret
-		return nil, fault.New(fault.Invalid, "BLOB_URL cannot be read; write s3://key:secret@host/bucket")
+		return nil, "", "", fault.New(fault.Invalid, "%s cannot be read; write s3://key:secret@host/bucket", option)
 	}
-	defer fault.Wrap(&err, "blob.OpenS3 %s", u.Host)
-	bucket, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	defer fault.Wrap(&err, "dial %s", u.Host)
+	bucket, prefix, _ = strings.Cut(strings.Trim(u.Path, "/"), "/")
 	secret, ok := u.User.Password()
 	switch {
 	case bucket == "":
-		return nil, fault.New(fault.Invalid, "BLOB_URL names no bucket; write s3://key:secret@host/bucket")
+		return nil, "", "", fault.New(fault.Invalid, "%s names no bucket; write s3://key:secret@host/bucket", option)
 	case !ok:
-		return nil, fault.New(fault.Invalid, "BLOB_URL has no key and secret; write s3://key:secret@host/bucket")
+		return nil, "", "", fault.New(fault.Invalid, "%s has no key and secret; write s3://key:secret@host/bucket", option)
 	}
 	query := u.Query()
 	client, err := minio.New(u.Host, &minio.Options{
@@ -63,9 +73,9 @@ func OpenS3(rawURL, spool string) (_ *S3, err error) {
 		MaxRetries: s3Retries,
 	})
 	if err != nil {
-		return nil, fault.Because(err, fault.Invalid, "BLOB_URL names no usable host")
+		return nil, "", "", fault.Because(err, fault.Invalid, "%s names no usable host", option)
 	}
-	return &S3{client: client, bucket: bucket, prefix: prefix, spool: spool}, nil
+	return client, bucket, prefix, nil
 }
 
 func (s *S3) key(d Digest) (string, error) {

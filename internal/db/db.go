@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the "sqlite" driver
@@ -50,6 +51,7 @@ type DB struct {
 	// writer's cannot be kept: its only connection is inside a transaction.
 	reading statements
 	pool    *pgxpool.Pool
+	use     *flock.Flock // SQLite only: tells that a process has the file open
 	now     func() time.Time
 }
 
@@ -64,16 +66,20 @@ type Options struct {
 	Readers int
 }
 
-// Open opens the database and checks that it is one that NaviDocs can trust:
-// the SQLite version, the PostgreSQL collation. It changes no schema.
-func Open(ctx context.Context, o Options) (_ *DB, err error) {
-	defer fault.Wrap(&err, "open database")
+func (o *Options) complete() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Readers == 0 {
 		o.Readers = 8
 	}
+}
+
+// Open opens the database and checks that it is one that NaviDocs can trust:
+// the SQLite version, the PostgreSQL collation. It changes no schema.
+func Open(ctx context.Context, o Options) (_ *DB, err error) {
+	defer fault.Wrap(&err, "open database")
+	o.complete()
 	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
 		return openPostgres(ctx, o)
 	}
@@ -88,9 +94,19 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	d := &DB{Engine: SQLite, Path: path, now: o.Now}
-	if d.write, err = openPool(path, 1, ""); err != nil {
+	use, err := enter(ctx, path)
+	if err != nil {
 		return nil, err
+	}
+	return openFile(ctx, path, use, o)
+}
+
+// openFile opens a file that use, when it is given, says is in use.
+func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ *DB, err error) {
+	o.complete()
+	d := &DB{Engine: SQLite, Path: path, now: o.Now, use: use}
+	if d.write, err = openPool(path, 1, ""); err != nil {
+		return nil, closing(d, err)
 	}
 	if err := d.checkSQLite(ctx); err != nil {
 		return nil, closing(d, err)
@@ -106,10 +122,8 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 
 // openPool opens connections to a SQLite file. FULL, because a boat loses power.
 func openPool(path string, conns int, extra string) (*sql.DB, error) {
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
-	dsn := "file:" + escaped + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate" + extra
-	pool, err := sql.Open("sqlite", dsn)
+	pool, err := sql.Open("sqlite", dsn(path)+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"+
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate"+extra)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +131,13 @@ func openPool(path string, conns int, extra string) (*sql.DB, error) {
 	pool.SetMaxIdleConns(conns)
 	return pool, nil
 }
+
+// dsn is a file's name as SQLite reads it in an address.
+func dsn(path string) string {
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+}
+
+func zeroTime() time.Time { return time.Time{} }
 
 func (d *DB) checkSQLite(ctx context.Context) error {
 	var version, journal string
@@ -148,6 +169,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fault.Because(err, fault.Invalid, "DATABASE_URL cannot be read as a PostgreSQL address")
 	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = Application()
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -158,6 +180,15 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		return nil, closing(d, err)
 	}
 	return d, nil
+}
+
+// Application is how this process names itself to PostgreSQL.
+func Application() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("navidocs %d %s", os.Getpid(), host[:min(len(host), 40)]) // 63 bytes at most
 }
 
 // checkPostgres refuses a collation that orders by language: it changes with
@@ -203,6 +234,11 @@ func (d *DB) Close() error {
 	}
 	if d.pool != nil {
 		d.pool.Close()
+	}
+	if d.use != nil { // last: whoever waits for us may now touch the files
+		if err := d.use.Close(); err != nil && first == nil {
+			first = err
+		}
 	}
 	return first
 }

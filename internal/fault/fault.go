@@ -112,3 +112,11 @@ func Echo(s string) any {
 	}
 	return s
 }
+
+// Message is what users may read of err.
+func Message(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Message
+	}
+	return "something went wrong on the server; its log says what"
+}

@@ -1,0 +1,334 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"navidocs/internal/fault"
+)
+
+// TableDigest is what a table holds, in short.
+type TableDigest struct {
+	Name string `json:"name"`
+	Rows int64  `json:"rows"`
+	// SHA256 is over all rows in the order of the primary key.
+	SHA256 string `json:"sha256"`
+}
+
+// Digests counts and hashes the rows of every table of ours, as q sees them;
+// the job queue's tables and the search engine's inside are left out. The
+// hashes of two engines cannot be compared.
+func Digests(ctx context.Context, d *DB, q Querier) (_ []TableDigest, err error) {
+	defer fault.Wrap(&err, "hash the tables")
+	s, err := schemaOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	out := []TableDigest{}
+	for _, t := range s.stored() {
+		digest := TableDigest{Name: t.name}
+		sum := sha256.New()
+		err := t.each(ctx, q, t.columnNames(), func(row []any) error {
+			digest.Rows++
+			return hashRow(sum, row)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.name, err)
+		}
+		digest.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		out = append(out, digest)
+	}
+	return out, nil
+}
+
+// stored are the tables that hold rows of their own, by name.
+func (s schema) stored() (out []*table) {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if t := s[name]; !t.virtual && len(t.columns) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (t *table) columnNames() (names []string) {
+	for _, c := range t.columns {
+		if !c.given || c.key > 0 { // what the database computes follows from the rest
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// each reads columns of every row in the order of the primary key; the row is
+// valid until f returns.
+func (t *table) each(ctx context.Context, q Querier, columns []string, f func(row []any) error) (err error) {
+	order := t.key()
+	if len(order) == 0 {
+		order = columns
+	}
+	rows, err := q.query(ctx, "SELECT "+quoted(columns)+" FROM "+quote(t.name)+" ORDER BY "+quoted(order))
+	if err != nil {
+		return mapError(err)
+	}
+	defer func() { err = errors.Join(err, mapError(rows.Close())) }()
+	row, into := make([]any, len(columns)), make([]any, len(columns))
+	for i := range row {
+		into[i] = &row[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return mapError(err)
+		}
+		if err := f(row); err != nil {
+			return err
+		}
+	}
+	return mapError(rows.Err())
+}
+
+func quoted(names []string) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = quote(name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// hashRow adds each value with its type and length, so that no two different
+// rows give the same bytes.
+func hashRow(h hash.Hash, row []any) error {
+	var head [9]byte
+	for _, v := range row {
+		var text []byte
+		number := uint64(0)
+		switch v := v.(type) {
+		case nil:
+			head[0] = 'n'
+		case int64:
+			head[0], number = 'i', uint64(v) //nolint:gosec // the bits count
+		case float64:
+			head[0], number = 'f', math.Float64bits(v)
+		case bool:
+			if head[0] = 'b'; v {
+				number = 1
+			}
+		case string:
+			head[0], number, text = 's', uint64(len(v)), []byte(v)
+		case []byte:
+			head[0], number, text = 'x', uint64(len(v)), v
+		case time.Time:
+			head[0], number = 't', uint64(v.UnixMicro()) //nolint:gosec // the bits count
+		default:
+			return fmt.Errorf("a value of type %T cannot be hashed", v)
+		}
+		binary.BigEndian.PutUint64(head[1:], number)
+		h.Write(head[:])
+		h.Write(text)
+	}
+	return nil
+}
+
+// Newest notes the key of the row that was added last to each table, as far as
+// the keys are ours: rising with time (UUID version 7, versions, sequences).
+func Newest(ctx context.Context, d *DB, q Querier) (_ map[string]string, err error) {
+	defer fault.Wrap(&err, "note the newest rows")
+	s, err := schemaOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, t := range s.stored() {
+		if key := t.key(); len(key) == 1 {
+			newest, err := Collect(ctx, q, Scalar[string], "SELECT CAST(max("+quote(key[0])+") AS TEXT) FROM "+quote(t.name)+" HAVING count(*) > 0")
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range newest {
+				out[t.name] = v
+			}
+		}
+	}
+	return out, nil
+}
+
+// Has reports whether a table has a row with a key that Newest noted.
+func Has(ctx context.Context, d *DB, table, key string) (bool, error) {
+	s, err := schemaOf(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	t := s[table]
+	if t == nil || len(t.key()) != 1 {
+		return false, nil
+	}
+	n, err := One(ctx, d, Scalar[int], "SELECT count(*) FROM "+quote(table)+" WHERE CAST("+quote(t.key()[0])+" AS TEXT) = $1", key)
+	return n > 0, err
+}
+
+// Difference is how many rows of a table two databases do not share.
+type Difference struct {
+	Table string `json:"table"`
+	// Added are rows that only the first has, Changed those that differ in a
+	// column that both know, Removed those that only the second has.
+	Added   int64 `json:"added"`
+	Changed int64 `json:"changed"`
+	Removed int64 `json:"removed"`
+}
+
+// Compare tells what the database a holds and b does not, by table, without
+// those that are equal. Columns that only one of them knows are not compared;
+// a table that b does not have counts as added with all its rows.
+func Compare(ctx context.Context, a, b *DB) (_ []Difference, err error) {
+	defer fault.Wrap(&err, "compare the databases")
+	sa, err := schemaOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	sb, err := schemaOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	out := []Difference{}
+	err = a.Snapshot(ctx, func(qa Querier, _ string) error {
+		return b.Snapshot(ctx, func(qb Querier, _ string) error {
+			for _, t := range sa.stored() {
+				diff, err := compareTable(ctx, qa, qb, t, sb[t.name])
+				if err != nil {
+					return fmt.Errorf("%s: %w", t.name, err)
+				}
+				if diff.Added+diff.Changed+diff.Removed > 0 {
+					out = append(out, diff)
+				}
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// compareTable goes through both tables in the order of their key at once.
+func compareTable(ctx context.Context, qa, qb Querier, a, b *table) (d Difference, err error) {
+	d.Table = a.name
+	key := a.key()
+	if b == nil || len(key) == 0 || !slices.Equal(key, b.key()) {
+		d.Added, err = One(ctx, qa, Scalar[int64], "SELECT count(*) FROM "+quote(a.name))
+		return d, err
+	}
+	rest := slices.DeleteFunc(a.columnNames(), func(c string) bool {
+		return slices.Contains(key, c) || !slices.Contains(b.columnNames(), c)
+	})
+	columns := append(slices.Clone(key), rest...)
+	next, stop := pull(ctx, qb, b, columns, len(key))
+	defer stop()
+	theirs, more, err := next()
+	if err != nil {
+		return d, err
+	}
+	err = a.each(ctx, qa, columns, func(row []any) (err error) {
+		for more && compareKeys(theirs.key, row[:len(key)]) < 0 {
+			d.Removed++
+			if theirs, more, err = next(); err != nil {
+				return err
+			}
+		}
+		if !more || compareKeys(theirs.key, row[:len(key)]) > 0 {
+			d.Added++
+			return nil
+		}
+		if sum, err := sumOf(row); err != nil {
+			return err
+		} else if sum != theirs.sum {
+			d.Changed++
+		}
+		theirs, more, err = next()
+		return err
+	})
+	for more && err == nil {
+		d.Removed++
+		_, more, err = next()
+	}
+	return d, err
+}
+
+// keyed is a row in short.
+type keyed struct {
+	key []any
+	sum [sha256.Size]byte
+}
+
+// pull reads a table a row at a time; stop must be called.
+func pull(ctx context.Context, q Querier, t *table, columns []string, keys int) (next func() (keyed, bool, error), stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	rows, ended := make(chan keyed, 256), make(chan error, 1)
+	go func() {
+		defer close(rows)
+		ended <- t.each(ctx, q, columns, func(row []any) error {
+			sum, err := sumOf(row)
+			if err != nil {
+				return err
+			}
+			select {
+			case rows <- keyed{slices.Clone(row[:keys]), sum}:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	next = func() (keyed, bool, error) {
+		row, more := <-rows
+		if more {
+			return row, true, nil
+		}
+		err := <-ended
+		ended <- nil // asked again, it has ended well
+		return row, false, err
+	}
+	return next, func() {
+		cancel()
+		for range rows { //nolint:revive // the reader must have let go of the connection
+		}
+	}
+}
+
+func sumOf(row []any) (sum [sha256.Size]byte, err error) {
+	h := sha256.New()
+	if err := hashRow(h, row); err != nil {
+		return sum, err
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// compareKeys orders keys as both engines do: numbers by value, text by bytes.
+func compareKeys(a, b []any) int {
+	for i := range a {
+		c := 0
+		switch x := a[i].(type) {
+		case int64:
+			y, _ := b[i].(int64)
+			c = cmp.Compare(x, y)
+		case string:
+			y, _ := b[i].(string)
+			c = cmp.Compare(x, y)
+		default:
+			c = cmp.Compare(fmt.Sprint(a[i]), fmt.Sprint(b[i]))
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
