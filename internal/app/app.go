@@ -21,6 +21,7 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/api"
+	"navidocs/internal/backup"
 	"navidocs/internal/blob"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
@@ -53,6 +54,7 @@ type App struct {
 	Warranties *warranty.Service
 	Events     *event.Outbox
 	Jobs       *job.Queue
+	Backups    *backup.Service
 	DB         *db.DB
 	Store      blob.Store
 	API        *api.API
@@ -104,21 +106,13 @@ func (a *App) openStores(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if a.DB, err = db.Open(ctx, db.Options{URL: c.Storage.Database, Now: a.options.Now}); err != nil {
+	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.DB.Close)
 	if a.migrator, err = a.newMigrator(); err != nil {
 		return err
 	}
-	if dir, ok := c.BlobDir(); ok {
-		disk, err := blob.OpenDisk(dir)
-		if err != nil {
-			return err
-		}
-		a.Store = disk
-		a.closers = append(a.closers, disk.Close)
-	} else if a.Store, err = blob.OpenS3(c.Storage.Blobs, a.tempDir()); err != nil {
+	if err := a.openStore(); err != nil {
 		return err
 	}
 	if c.Storage.Redis == "" {
@@ -131,6 +125,30 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	}
 	a.kv = redis
 	a.closers = append(a.closers, redis.Close)
+	return nil
+}
+
+func (a *App) openDatabase(ctx context.Context) (err error) {
+	if a.DB, err = db.Open(ctx, db.Options{URL: a.options.Config.Storage.Database, Now: a.options.Now}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.DB.Close)
+	return nil
+}
+
+func (a *App) openStore() (err error) {
+	c := a.options.Config
+	dir, ok := c.BlobDir()
+	if !ok {
+		a.Store, err = blob.OpenS3(c.Storage.Blobs, a.tempDir())
+		return err
+	}
+	disk, err := blob.OpenDisk(dir)
+	if err != nil {
+		return err
+	}
+	a.Store = disk
+	a.closers = append(a.closers, disk.Close)
 	return nil
 }
 
@@ -174,6 +192,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Accounts, a.Boats, a.Events)
+	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
+		return err
+	}
 	a.registerJobs()
 	return nil
 }
@@ -209,6 +230,10 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
+	a.Jobs.Register(job.Define(job.Options[nightlyArgs]{Timeout: 6 * time.Hour, MaxAttempts: 1}, func(ctx context.Context, _ *job.Job[nightlyArgs]) error {
+		return a.Backups.Nightly(ctx)
+	}))
+	a.Jobs.Every(time.Hour, func() job.Args { return nightlyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })

@@ -71,6 +71,13 @@ func (c *cli) run(cmd *cobra.Command, parts app.Parts, demo bool) error {
 	if parts.API {
 		fmt.Fprint(c.env.Stdout, a.Describe(listener))
 	}
+	secret, err := a.RecoveryKey()
+	if err != nil {
+		return err
+	}
+	if secret != "" {
+		fmt.Fprint(c.env.Stdout, recoveryText(secret))
+	}
 	if demo {
 		fmt.Fprintf(c.env.Stdout, "Demo: sign in as %s with the password %s\n", app.DemoEmail, app.DemoPassword)
 	}

@@ -163,6 +163,7 @@ type Document struct {
 type Backup struct {
 	Dir         string `env:"DATABASE_BACKUP_DIR" default:"backups" kind:"path" help:"folder of the backups"`
 	Recipient   string `env:"BACKUP_RECIPIENT" kind:"age" help:"age public key (age1...) to which backups are encrypted"`
+	OffSite     string `env:"BACKUP_OFFSITE" kind:"blobs" secret:"password" help:"a second place for every backup: a folder (another disk), or s3://key:secret@host/bucket/prefix"`
 	KeepLast    int    `env:"BACKUP_KEEP_LAST" default:"5" kind:"int" of:"1 10000" help:"newest backups that are kept"`
 	KeepDaily   int    `env:"BACKUP_KEEP_DAILY" default:"7" kind:"int" of:"0 10000" help:"days of which one backup each is kept"`
 	KeepWeekly  int    `env:"BACKUP_KEEP_WEEKLY" default:"4" kind:"int" of:"0 10000" help:"weeks of which one backup each is kept"`

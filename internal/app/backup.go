@@ -1,0 +1,134 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"navidocs/internal/account"
+	"navidocs/internal/backup"
+	"navidocs/internal/config"
+	"navidocs/internal/db"
+	"navidocs/internal/event"
+	"navidocs/internal/fault"
+	"navidocs/internal/job"
+	"navidocs/internal/ops"
+)
+
+// BackupOptions say which backups a command works on.
+type BackupOptions struct {
+	// From is where they are looked for, instead of the configured folder.
+	From string
+	// Identity is a secret key that opens them.
+	Identity string
+	// Offline leaves the database alone: a restore opens it when it may.
+	Offline bool
+}
+
+// OpenBackups opens what backups need and no more: the schema stays as it is,
+// and a database that cannot be used does not stand in the way of a restore.
+func OpenBackups(ctx context.Context, o Options, b BackupOptions) (_ *backup.Service, closed func() error, err error) {
+	defer fault.Wrap(&err, "app.OpenBackups")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &App{options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err := a.openStore(); err != nil {
+		return nil, nil, err
+	}
+	if !b.Offline {
+		if err := a.openDatabase(ctx); err != nil {
+			return nil, nil, err
+		}
+		if a.Jobs, err = job.New(a.DB, job.Config{Log: quiet(o.Log)}); err != nil {
+			return nil, nil, err
+		}
+		a.Events = event.New(a.DB, a.Jobs)
+	}
+	s, err := a.newBackups(b)
+	return s, a.Close, err
+}
+
+func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
+	schema, err := db.LatestVersion(db.Migrations())
+	if err != nil {
+		return nil, err
+	}
+	return backup.New(backup.Options{
+		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Log: a.options.Log, Release: a.version(), Now: a.options.Now,
+		Schema: schema, Migrate: migrateCopy, Smoke: a.smoke, From: b.From, Identity: b.Identity,
+	})
+}
+
+// migrateCopy brings a restored copy, which nobody else knows, up to date.
+func migrateCopy(ctx context.Context, d *db.DB) error {
+	m, err := db.NewMigrator(d, db.Migrations(), "", func(ctx context.Context) error { return job.Migrate(ctx, d) })
+	if err == nil {
+		_, err = m.Up(ctx)
+	}
+	return err
+}
+
+// smoke starts a server without workers on a restored copy, over a socket that
+// nobody else finds, and tries it.
+func (a *App) smoke(ctx context.Context, c config.Config) (err error) {
+	c.Limit.Requests = 1_000_000
+	child, err := New(ctx, Options{Config: c, Log: slog.New(slog.DiscardHandler), Version: a.options.Version, Extract: a.options.Extract, Now: a.options.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, child.Close()) }()
+	who := ops.SmokeUser{Email: "smoke-" + rand.Text() + "@navidocs.invalid", Password: rand.Text()}
+	_, err = child.Accounts.CreateUser(ctx, account.NewUser{Registering: account.Registering{Email: who.Email, Password: who.Password, Name: "Smoke", Organization: "Smoke"}})
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "navidocs-") // short: a socket's path has 107 bytes
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a passing folder
+	socket := filepath.Join(dir, "s")
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "unix", socket)
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- child.Run(serving, Parts{API: true}, listener) }()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}
+	err = ops.Smoke(ctx, client, "http://navidocs", who)
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// nightlyArgs ask for the night's backup, when it is due.
+type nightlyArgs struct{}
+
+// Kind implements job.Args.
+func (nightlyArgs) Kind() string { return "backup.nightly" }
+
+// RecoveryKey is the secret half of the recovery key when this call made it:
+// it must be shown, for nobody can show it again.
+func (a *App) RecoveryKey() (secret string, err error) {
+	_, secret, err = backup.RecoveryKey(a.options.Config.KeyDir())
+	return secret, err
+}

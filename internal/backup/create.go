@@ -1,0 +1,467 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"navidocs/internal/blob"
+	"navidocs/internal/db"
+	"navidocs/internal/event"
+	"navidocs/internal/fault"
+)
+
+// CreateOptions say how a backup is made.
+type CreateOptions struct {
+	Reason string
+	// Deep reads every paper on the shelf again, not only the new ones and a
+	// sample.
+	Deep bool
+	// Encrypt is a public key (age1...) beside the configured one.
+	Encrypt string
+	// To is a second place (folder or s3://...) beside the configured one.
+	To string
+}
+
+// FailedEvent is the type of the event that tells operators of a backup that is
+// late, failed or incomplete.
+const FailedEvent = "backup.failed"
+
+// Failed is its payload.
+type Failed struct {
+	BackupID string `json:"backup_id"`
+	// Kind is failed, incomplete (papers were missing), drill or late.
+	Kind        string     `json:"kind"`
+	Error       string     `json:"error"`
+	LastSuccess *time.Time `json:"last_success_at"`
+}
+
+// lease is how long the papers stay at least while they are copied; a backup
+// that takes longer prolongs it.
+const lease = time.Hour
+
+// creation is one backup being made.
+type creation struct {
+	*Service
+	options  CreateOptions
+	dir      string // hidden until it is whole
+	manifest Manifest
+	to       []age.Recipient // empty: not encrypted
+	fresh    []blobLine      // copied by this backup
+	all      []blobLine
+}
+
+// Create makes a backup and verifies it. When papers are missing from the
+// store the backup is kept all the same, and the error (Unavailable) says so.
+func (s *Service) Create(ctx context.Context, o CreateOptions) (_ Entry, err error) {
+	defer fault.Wrap(&err, "create a backup")
+	unlock, err := s.lock(ctx, exclusive)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer unlock()
+	c := &creation{Service: s, options: o}
+	if err := c.begin(ctx); err != nil {
+		return Entry{}, err
+	}
+	err = c.make(ctx)
+	return entryOf(c.manifest, readChecks(ctx, s.local, c.manifest.ID)), errors.Join(err, c.end(context.WithoutCancel(ctx), err))
+}
+
+// begin names the backup and leaves its mark in the database: the copy must
+// hold it.
+func (c *creation) begin(ctx context.Context) error {
+	now := c.Service.options.Now().UTC().Truncate(time.Second)
+	id := "navidocs.db.backup-" + now.Format(idTime)
+	for n := 2; exists(c.local.path(id)); n++ {
+		id = fmt.Sprintf("navidocs.db.backup-%s-%d", now.Format(idTime), n)
+	}
+	d := c.Service.options.DB
+	c.manifest = Manifest{Format: manifestFormat, ID: id, Created: now, Reason: c.options.Reason, Release: c.Service.options.Release, Engine: d.Engine}
+	var err error
+	if c.to, err = c.recipients(); err != nil {
+		return err
+	}
+	c.manifest.Encrypted = len(c.to) > 0
+	return d.Transact(ctx, func(tx *db.Tx) error {
+		if err := blob.Lease(ctx, tx, id, lease); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO backups (id, reason, release, state, started_at) VALUES ($1, $2, $3, 'running', $4)
+			ON CONFLICT (id) DO UPDATE SET state = 'running', started_at = $4`, id, db.Text(c.options.Reason), c.manifest.Release, db.Micros(tx.Now()))
+		return err
+	})
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// recipients are those whose keys open an encrypted backup: whoever the
+// operator names, the holder of the recovery key, and the installation itself.
+func (c *creation) recipients() (to []age.Recipient, err error) {
+	keyDir := c.Service.options.Config.KeyDir()
+	for _, public := range []string{c.Service.options.Config.Backup.Recipient, c.options.Encrypt} {
+		if public == "" {
+			continue
+		}
+		r, err := parseRecipient(public)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, r)
+	}
+	if len(to) == 0 {
+		return nil, nil
+	}
+	holder, err := recovery(keyDir)
+	if err != nil {
+		return nil, err
+	}
+	own, err := ownIdentity(keyDir)
+	if err != nil {
+		return nil, err
+	}
+	return append(to, holder, own.Recipient()), nil
+}
+
+// end records how it went, tells the operators when it went wrong, and gives
+// the lease up.
+func (c *creation) end(ctx context.Context, cause error) error {
+	if cause != nil {
+		_ = os.RemoveAll(c.dir) // what is left is swept
+	}
+	return c.Service.options.DB.Transact(ctx, func(tx *db.Tx) error {
+		state, text := c.outcome(cause)
+		if state == stateFailed || state == stateIncomplete {
+			if err := c.tell(ctx, tx, Failed{BackupID: c.manifest.ID, Kind: state, Error: text}); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, "UPDATE backups SET state = $1, error = $2, bytes = $3, finished_at = $4 WHERE id = $5",
+			state, db.Text(text), c.manifest.Database.Bytes, db.Micros(tx.Now()), c.manifest.ID)
+		if err != nil {
+			return err
+		}
+		return blob.EndLease(ctx, tx, c.manifest.ID)
+	})
+}
+
+// The states of a row of the table backups, beside running.
+const (
+	stateCompleted  = "completed"
+	stateFailed     = "failed"
+	stateIncomplete = "incomplete" // papers were missing
+	stateCancelled  = "cancelled"  // the server was told to stop
+)
+
+func (c *creation) outcome(cause error) (state, text string) {
+	switch {
+	case cause == nil:
+		return stateCompleted, ""
+	case errors.Is(cause, context.Canceled):
+		return stateCancelled, ""
+	case len(c.manifest.Missing) > 0:
+		return stateIncomplete, fault.Message(cause)
+	}
+	return stateFailed, fault.Message(cause)
+}
+
+// tell raises backup.failed.
+func (s *Service) tell(ctx context.Context, tx *db.Tx, f Failed) error {
+	if s.options.Events == nil {
+		return nil
+	}
+	last, err := db.One(ctx, tx, func(r db.Row) (at *int64, err error) { return at, r.Scan(&at) },
+		"SELECT max(started_at) FROM backups WHERE state = 'completed'")
+	if err != nil {
+		return err
+	}
+	f.LastSuccess = db.TimePtr(last)
+	return s.options.Events.Append(ctx, tx, event.Event{Type: FailedEvent, Data: f})
+}
+
+func (c *creation) make(ctx context.Context) (err error) {
+	c.dir = c.local.path(makingPrefix + c.manifest.ID)
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return diskError(err)
+	}
+	content, err := c.database(ctx)
+	if err != nil {
+		return err
+	}
+	c.manifest.Tables, c.manifest.Schema, c.all = content.tables, content.version, content.blobs
+	if err := c.blobs(ctx); err != nil {
+		return err
+	}
+	if err := c.files(content); err != nil {
+		return err
+	}
+	if err := c.publish(); err != nil {
+		return err
+	}
+	if err := c.verify(ctx); err != nil {
+		return err
+	}
+	if err := c.sendAway(ctx); err != nil {
+		return err
+	}
+	if n := len(c.manifest.Missing); n > 0 {
+		return fault.New(fault.Unavailable, "%s was made, but %d papers are missing from the store or damaged there: navidocs doctor names them", c.manifest.ID, n)
+	}
+	return nil
+}
+
+// content is what was found in the very copy that is backed up.
+type content struct {
+	tables  []db.TableDigest
+	print   string
+	version int64
+	blobs   []blobLine
+}
+
+func (c *creation) database(ctx context.Context) (content, error) {
+	if c.manifest.Engine == db.Postgres {
+		return c.dumpPostgres(ctx)
+	}
+	return c.copySQLite(ctx)
+}
+
+// read collects what the manifest says of a database, as q sees it.
+func read(ctx context.Context, d *db.DB, q db.Querier) (out content, err error) {
+	if out.tables, err = db.Digests(ctx, d, q); err != nil {
+		return out, err
+	}
+	if out.print, err = db.SchemaPrint(ctx, d); err != nil {
+		return out, err
+	}
+	if out.version, err = db.One(ctx, q, db.Scalar[int64], "SELECT coalesce(max(version), 0) FROM schema_files"); err != nil {
+		return out, err
+	}
+	out.blobs, err = db.Collect(ctx, q, func(r db.Row) (l blobLine, err error) {
+		err = r.Scan(&l.digest, &l.size)
+		return l, err
+	}, "SELECT digest, bytes FROM blobs ORDER BY digest")
+	return out, err
+}
+
+// blobs copies the papers that the shelf does not have yet.
+func (c *creation) blobs(ctx context.Context) error {
+	have, err := c.local.list(ctx, blobDir, true)
+	if err != nil {
+		return err
+	}
+	c.manifest.Missing = []blob.Digest{}
+	kept := c.all[:0]
+	for i, line := range c.all {
+		if i%100 == 99 {
+			if err := c.prolong(ctx); err != nil {
+				return err
+			}
+		}
+		if size, ok := have[strings.TrimPrefix(line.name(c.manifest.Encrypted), blobDir+"/")]; !ok || size < line.size {
+			err := c.putBlob(ctx, line)
+			if fault.Is(err, fault.NotFound) || errors.Is(err, blob.ErrDamaged) {
+				c.manifest.Missing = append(c.manifest.Missing, line.digest)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			c.fresh = append(c.fresh, line)
+		}
+		kept = append(kept, line)
+		c.manifest.BlobBytes += line.size
+	}
+	c.all, c.manifest.Blobs = kept, len(kept)
+	return nil
+}
+
+func (c *creation) prolong(ctx context.Context) error {
+	return c.Service.options.DB.Transact(ctx, func(tx *db.Tx) error { return blob.Lease(ctx, tx, c.manifest.ID, lease) })
+}
+
+func (c *creation) putBlob(ctx context.Context, line blobLine) error {
+	r, err := c.Service.options.Store.Open(ctx, line.digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // only read from
+	sum := &hashed{r: r, want: string(line.digest)}
+	if !c.manifest.Encrypted {
+		return c.local.put(ctx, line.name(false), sum, line.size)
+	}
+	return c.local.put(ctx, line.name(true), encrypting(sum, c.to), -1)
+}
+
+// hashed reads to the end only when the bytes have their digest.
+type hashed struct {
+	r    io.Reader
+	want string
+	hash interface {
+		io.Writer
+		Sum([]byte) []byte
+	}
+}
+
+func (h *hashed) Read(p []byte) (int, error) {
+	if h.hash == nil {
+		h.hash = sha256.New()
+	}
+	n, err := h.r.Read(p)
+	h.hash.Write(p[:n]) //nolint:errcheck // a hash never fails
+	if errors.Is(err, io.EOF) {
+		if got := hex.EncodeToString(h.hash.Sum(nil)); got != h.want {
+			return n, fmt.Errorf("%.12s: %w", h.want, blob.ErrDamaged)
+		}
+	}
+	return n, err
+}
+
+// encrypting is r, encrypted while it is read.
+func encrypting(r io.Reader, to []age.Recipient) io.Reader {
+	out, in := io.Pipe()
+	go func() {
+		w, err := age.Encrypt(in, to...)
+		if err == nil {
+			_, err = io.Copy(w, r)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		in.CloseWithError(err) // nil means the end
+	}()
+	return out
+}
+
+// files writes what is small: the schema, the list of papers, the sealed keys.
+func (c *creation) files(found content) error {
+	holder, err := recovery(c.Service.options.Config.KeyDir())
+	if err != nil {
+		return err
+	}
+	var keys bytes.Buffer
+	if err := sealKeys(&keys, c.Service.options.Config, holder); err != nil {
+		return err
+	}
+	c.manifest.Files = []File{}
+	for _, f := range []struct {
+		name string
+		text []byte
+	}{{schemaFile, []byte(found.print)}, {blobsFile, encodeBlobs(c.all)}, {keysFile, keys.Bytes()}} {
+		if err := writeFile(filepath.Join(c.dir, f.name), f.text); err != nil {
+			return err
+		}
+		sum := sha256.Sum256(f.text)
+		c.manifest.Files = append(c.manifest.Files, File{Name: f.name, Bytes: int64(len(f.text)), SHA256: hex.EncodeToString(sum[:])})
+	}
+	return nil
+}
+
+// publish makes the backup one that lists: the manifest, then the name.
+func (c *creation) publish() error {
+	text, err := c.manifest.encode()
+	if err != nil {
+		return err
+	}
+	if c.manifest, err = decodeManifest(text, c.manifest.ID); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(c.dir, manifestFile), text); err != nil {
+		return err
+	}
+	return diskError(errors.Join(os.Rename(c.dir, c.local.path(c.manifest.ID)), syncDir(c.local.dir)))
+}
+
+// sample is the part of the papers, already on the shelf, that every backup
+// reads again.
+const sample = 0.05
+
+// verify reads the backup back. The database was checked before it was packed,
+// so that its stored form is enough.
+func (c *creation) verify(ctx context.Context) error {
+	o := VerifyOptions{Sample: sample, stored: true, always: c.fresh}
+	if c.options.Deep {
+		o.Sample = 1
+	}
+	own := *c.Service
+	own.place = c.local
+	report, err := own.examine(ctx, c.manifest.ID, o)
+	if err != nil {
+		return err
+	}
+	return report.Err()
+}
+
+// sendAway copies the backup to the other places.
+func (c *creation) sendAway(ctx context.Context) error {
+	for option, place := range map[string]string{"BACKUP_OFFSITE": c.Service.options.Config.Backup.OffSite, "--to": c.options.To} {
+		if place == "" {
+			continue
+		}
+		away, err := openShelf(option, place)
+		if err != nil {
+			return err
+		}
+		if err := c.send(ctx, away); err != nil {
+			return fmt.Errorf("copy to %s: %w", option, err)
+		}
+	}
+	return nil
+}
+
+// send copies what the other place does not have; the manifest last.
+func (c *creation) send(ctx context.Context, away shelf) error {
+	have, err := away.list(ctx, blobDir, true)
+	if err != nil {
+		return err
+	}
+	for _, line := range c.all {
+		name := line.name(c.manifest.Encrypted)
+		if size, ok := have[strings.TrimPrefix(name, blobDir+"/")]; ok && size >= line.size {
+			continue
+		}
+		if err := carry(ctx, c.local, away, name); err != nil {
+			return err
+		}
+	}
+	for _, f := range append([]File{c.manifest.Database}, c.manifest.Files...) {
+		if err := carry(ctx, c.local, away, path.Join(c.manifest.ID, f.Name)); err != nil {
+			return err
+		}
+	}
+	now := c.Service.options.Now().UTC()
+	if err := writeChecks(ctx, c.local, c.manifest.ID, func(k *Checks) { k.OffSite = &now }); err != nil {
+		return err
+	}
+	if err := carry(ctx, c.local, away, path.Join(c.manifest.ID, checksFile)); err != nil {
+		return err
+	}
+	return carry(ctx, c.local, away, path.Join(c.manifest.ID, manifestFile))
+}
+
+// carry copies one file from the local folder.
+func carry(ctx context.Context, from folder, to shelf, name string) error {
+	f, err := os.Open(from.path(name))
+	if err != nil {
+		return diskError(err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	info, err := f.Stat()
+	if err != nil {
+		return diskError(err)
+	}
+	return to.put(ctx, name, f, info.Size())
+}
