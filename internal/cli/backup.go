@@ -346,9 +346,9 @@ func (b *backups) printLoss(l backup.Loss) {
 		return
 	}
 	w := tabwriter.NewWriter(b.env.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "table\trows lost\tolder form\tcome back\t")
+	fmt.Fprintln(w, "table\trows lost\tolder form\tcome back\tcolumns lost\t")
 	for _, d := range l.Tables {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t\n", d.Table, d.Added, d.Changed, d.Removed)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t\n", d.Table, d.Added, d.Changed, d.Removed, strings.Join(d.Columns, " "))
 	}
 	w.Flush() //nolint:errcheck // where it fails there is nobody left to tell
 }

@@ -185,6 +185,8 @@ type Difference struct {
 	Added   int64 `json:"added"`
 	Changed int64 `json:"changed"`
 	Removed int64 `json:"removed"`
+	// Columns are those that only the first knows: their values are not compared.
+	Columns []string `json:"columns,omitempty"`
 }
 
 // Compare tells what the database a holds and b does not, by table, without
@@ -208,7 +210,7 @@ func Compare(ctx context.Context, a, b *DB) (_ []Difference, err error) {
 				if err != nil {
 					return fmt.Errorf("%s: %w", t.name, err)
 				}
-				if diff.Added+diff.Changed+diff.Removed > 0 {
+				if diff.Added+diff.Changed+diff.Removed > 0 || len(diff.Columns) > 0 {
 					out = append(out, diff)
 				}
 			}
@@ -226,9 +228,16 @@ func compareTable(ctx context.Context, qa, qb Querier, a, b *table) (d Differenc
 		d.Added, err = One(ctx, qa, Scalar[int64], "SELECT count(*) FROM "+quote(a.name))
 		return d, err
 	}
-	rest := slices.DeleteFunc(a.columnNames(), func(c string) bool {
-		return slices.Contains(key, c) || !slices.Contains(b.columnNames(), c)
-	})
+	var rest []string
+	for _, c := range a.columnNames() {
+		switch {
+		case slices.Contains(key, c):
+		case slices.Contains(b.columnNames(), c):
+			rest = append(rest, c)
+		default:
+			d.Columns = append(d.Columns, c)
+		}
+	}
 	columns := append(slices.Clone(key), rest...)
 	next, stop := pull(ctx, qb, b, columns, len(key))
 	defer stop()
