@@ -1,0 +1,371 @@
+//go:build prove
+
+package prove_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"navidocs/internal/backup"
+	"navidocs/internal/db"
+)
+
+// home is a folder that commands of the built binary work on, one after the
+// other, without a server.
+type home struct {
+	t       testing.TB
+	program string
+	dir     string
+}
+
+func newHome(t testing.TB) *home {
+	t.Helper()
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &home{t: t, program: program, dir: t.TempDir()}
+	h.run("migrate", "up")
+	h.run("backup", "key", "renew")
+	return h
+}
+
+// command is one that can be killed.
+func (h *home) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, h.program, append([]string{"--home", h.dir}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "TMPDIR=" + os.TempDir(), "APP_ENV=test", "LOG_LEVEL=error"}
+	return cmd
+}
+
+// run runs a command that must succeed and returns what it prints.
+func (h *home) run(args ...string) []byte {
+	h.t.Helper()
+	var words bytes.Buffer
+	cmd := h.command(h.t.Context(), args...)
+	cmd.Stderr = &words
+	out, err := cmd.Output()
+	if err != nil {
+		h.t.Fatalf("navidocs %s: %v\n%s%s", strings.Join(args, " "), err, out, &words)
+	}
+	return out
+}
+
+func (h *home) open() *db.DB {
+	h.t.Helper()
+	d, err := db.Open(h.t.Context(), db.Options{URL: filepath.Join(h.dir, "data", "navidocs.db")})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return d
+}
+
+// change runs f in a transaction of a process beside the commands.
+func (h *home) change(f func(ctx context.Context, tx *db.Tx) error) {
+	h.t.Helper()
+	d := h.open()
+	err := d.Transact(h.t.Context(), func(tx *db.Tx) error { return f(h.t.Context(), tx) })
+	if err := errors.Join(err, d.Close()); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// backups are those that list.
+func (h *home) backups() (all []backup.Entry) {
+	h.t.Helper()
+	if err := json.Unmarshal(h.run("backup", "list", "--json"), &all); err != nil {
+		h.t.Fatal(err)
+	}
+	return all
+}
+
+func addLine(ctx context.Context, tx *db.Tx, detail string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO audit_log (id, action, subject_kind, subject_id, detail, at) VALUES ($1, 'made', 'boat', 'x', $2, $3)",
+		db.NewID(), detail, db.Micros(tx.Now()))
+	return err
+}
+
+// prose is text text of so many bytes.
+func prose(dice *rand.Rand, n int) string {
+	var b strings.Builder
+	for b.Len() < n {
+		fmt.Fprintf(&b, "w%x ", dice.IntN(5000))
+	}
+	return b.String()
+}
+
+// A database of 1 GB under 200 writes a second is backed up in less than 10 s,
+// no write waits longer than 50 ms, and its drill takes less than 15 s.
+func TestABackupOfAGigabyteUnderWrites(t *testing.T) {
+	h := newHome(t)
+	dice := seeded(1)
+	d := h.open()
+	defer d.Close()
+	for range 242 {
+		err := d.Transact(t.Context(), func(tx *db.Tx) error {
+			for range 1000 {
+				if err := addLine(t.Context(), tx, prose(dice, 4000)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	size, err := os.Stat(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := startWriting(t, d, 200)
+	w.wait(200) // the rate without a backup
+	quiet := w.reset()
+	began := time.Now()
+	h.run("backup", "create")
+	took := time.Since(began)
+	busy := w.reset()
+	began = time.Now()
+	h.run("backup", "drill")
+	drilled := time.Since(began)
+	drilling := w.reset()
+	if err := w.stop(); err != nil {
+		t.Error(err)
+	}
+	e := h.backups()[0]
+	t.Logf("PROVED: %d MB under %d writes/s: backup %.1f s (< 10), drill %.1f s (< 15); longest write %s before, %s during the backup (< 50ms), %s during the drill; %d rows in the backup, %d writes were acknowledged while it was made",
+		size.Size()>>20, 200, took.Seconds(), drilled.Seconds(), quiet.longest, busy.longest, drilling.longest, e.Rows, busy.n)
+	if took > 10*time.Second || drilled > 15*time.Second || busy.longest > 50*time.Millisecond {
+		t.Error("MISSED: see the figures above")
+	}
+}
+
+// writing is a process that writes a row every few milliseconds.
+type writing struct {
+	t     testing.TB
+	ended chan error
+	quit  chan struct{}
+	ask   chan chan written
+	count chan int
+}
+
+// written is how many rows were acknowledged and how long the slowest took.
+type written struct {
+	n       int
+	longest time.Duration
+}
+
+func startWriting(t testing.TB, d *db.DB, perSecond int) *writing {
+	t.Helper()
+	w := &writing{t: t, ended: make(chan error, 1), quit: make(chan struct{}), ask: make(chan chan written), count: make(chan int)}
+	go func() {
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		now, total := written{}, 0
+		for {
+			select {
+			case <-tick.C:
+				began := time.Now()
+				if err := d.Transact(context.Background(), func(tx *db.Tx) error { return addLine(context.Background(), tx, "a write") }); err != nil {
+					w.ended <- err
+					return
+				}
+				now.n, now.longest, total = now.n+1, max(now.longest, time.Since(began)), total+1
+			case answer := <-w.ask:
+				answer <- now
+				now = written{}
+			case w.count <- total:
+			case <-w.quit:
+				w.ended <- nil
+				return
+			}
+		}
+	}()
+	return w
+}
+
+// reset tells what was written since the last time.
+func (w *writing) reset() written {
+	answer := make(chan written)
+	w.ask <- answer
+	return <-answer
+}
+
+// wait waits for so many rows.
+func (w *writing) wait(n int) {
+	w.t.Helper()
+	wait(w.t, patience, func() error {
+		if have := <-w.count; have < n {
+			return fmt.Errorf("%d of %d rows", have, n)
+		}
+		return nil
+	})
+}
+
+func (w *writing) stop() error {
+	close(w.quit)
+	return <-w.ended
+}
+
+// Whenever a backup, a prune, a restore or a migration is killed: the database
+// is whole, and it is one of those that there could be; what lists is whole.
+func TestKillsOfBackupPruneRestoreAndMigrate(t *testing.T) {
+	const kills = 200
+	h, dice := newHome(t), seeded(2)
+	h.change(func(ctx context.Context, tx *db.Tx) error {
+		for range 1500 {
+			if err := addLine(ctx, tx, prose(dice, 2000)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	h.run("backup", "create")
+	struck, whole := map[string]int{}, map[string]int{}
+	for i := range kills {
+		h.change(func(ctx context.Context, tx *db.Tx) error { return addLine(ctx, tx, fmt.Sprint("kill ", i)) })
+		name, args := h.deed(dice)
+		if h.kill(dice, args) {
+			struck[name]++
+		} else {
+			whole[name]++
+		}
+		h.usable(dice, i)
+	}
+	t.Logf("PROVED: %d commands, killed before their end: %v, ended in time: %v; always one usable database and no half backup in the list", kills, struck, whole)
+}
+
+// deed is a command at random.
+func (h *home) deed(dice *rand.Rand) (name string, args []string) {
+	h.t.Helper()
+	all := h.backups()
+	switch dice.IntN(6) {
+	case 0, 1:
+		return "backup", []string{"backup", "create"}
+	case 2:
+		return "prune", []string{"backup", "prune", "--keep", "2", "--keep-daily", "0", "--keep-weekly", "0"}
+	case 3, 4:
+		return "restore", []string{"backup", "restore", all[dice.IntN(len(all))].ID, "--accept-loss"}
+	default:
+		return "migrate", []string{"migrate", "down", "--yes", "--steps", "1"}
+	}
+}
+
+// kill starts a command and kills it at a random moment of its usual time; it
+// reports whether the kill came before the end.
+func (h *home) kill(dice *rand.Rand, args []string) bool {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Duration(dice.IntN(1200))*time.Millisecond)
+	defer cancel()
+	err := h.command(ctx, args...).Run() // CommandContext kills with SIGKILL
+	return err != nil && ctx.Err() != nil
+}
+
+// usable demands a whole database, which every process settles by opening it,
+// and backups that can be read, now and then to their last byte.
+func (h *home) usable(dice *rand.Rand, i int) {
+	h.t.Helper()
+	h.run("migrate", "up")
+	d := h.open()
+	problems, err := d.Check(h.t.Context(), false)
+	if err := errors.Join(err, d.Close()); err != nil || len(problems) > 0 {
+		h.t.Fatalf("after kill %d: %v, %v", i, problems, err)
+	}
+	all := h.backups()
+	if len(all) == 0 || !slices.ContainsFunc(all, func(e backup.Entry) bool { return e.VerifiedAt != nil }) {
+		h.t.Fatalf("after kill %d no verified backup is left: %+v", i, all)
+	}
+	for _, e := range all {
+		if e.Damage != "" {
+			h.t.Fatalf("after kill %d: %s: %s", i, e.ID, e.Damage)
+		}
+	}
+	if dice.IntN(5) == 0 {
+		h.run("backup", "verify", "--all")
+	}
+}
+
+// The loss that a restore prints is the loss that one counts oneself, in 50
+// random cases.
+func TestThePrintedLossIsTheCountedLoss(t *testing.T) {
+	h, dice := newHome(t), seeded(3)
+	rows := 0
+	lost := 0
+	for i := range 50 {
+		h.run("backup", "create")
+		id := h.backups()[0].ID
+		before := h.lines()
+		h.change(func(ctx context.Context, tx *db.Tx) error { return churn(ctx, tx, dice, &rows) })
+		after := h.lines()
+		var done backup.Restored
+		if err := json.Unmarshal(h.run("backup", "restore", id, "--dry-run", "--json"), &done); err != nil {
+			t.Fatal(err)
+		}
+		want, got := db.Difference{Table: "audit_log"}, db.Difference{Table: "audit_log"}
+		for key, value := range after {
+			if old, ok := before[key]; !ok {
+				want.Added++
+			} else if old != value {
+				want.Changed++
+			}
+		}
+		for key := range before {
+			if _, ok := after[key]; !ok {
+				want.Removed++
+			}
+		}
+		for _, d := range done.Loss.Tables {
+			if d.Table == "audit_log" {
+				got = d
+			}
+		}
+		if got.Added != want.Added || got.Changed != want.Changed || got.Removed != want.Removed {
+			t.Errorf("case %d: printed %+v, counted %+v", i, got, want)
+		}
+		lost += int(want.Added + want.Changed)
+		h.run("backup", "prune", "--keep", "1", "--keep-daily", "0", "--keep-weekly", "0")
+	}
+	t.Logf("PROVED: printed loss = counted loss in 50 of 50 random cases, %d rows in all", lost)
+}
+
+func (h *home) lines() map[string]string {
+	h.t.Helper()
+	d := h.open()
+	all, err := db.Collect(h.t.Context(), d, func(r db.Row) (kv [2]string, err error) { return kv, r.Scan(&kv[0], &kv[1]) }, "SELECT id, detail FROM audit_log")
+	if err := errors.Join(err, d.Close()); err != nil {
+		h.t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, kv := range all {
+		out[kv[0]] = kv[1]
+	}
+	return out
+}
+
+func churn(ctx context.Context, tx *db.Tx, dice *rand.Rand, rows *int) error {
+	for range dice.IntN(40) {
+		*rows++
+		if err := addLine(ctx, tx, fmt.Sprint("row ", *rows)); err != nil {
+			return err
+		}
+	}
+	for _, text := range []string{
+		"UPDATE audit_log SET detail = detail || '!' WHERE abs(random()) %% 10 < %d",
+		"DELETE FROM audit_log WHERE abs(random()) %% 10 < %d",
+	} {
+		if _, err := tx.Exec(ctx, fmt.Sprintf(text, dice.IntN(4))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
