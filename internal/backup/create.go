@@ -82,7 +82,7 @@ func (s *Service) Create(ctx context.Context, o CreateOptions) (_ Entry, err err
 // begin names the backup and leaves its mark in the database: the copy must
 // hold it.
 func (c *creation) begin(ctx context.Context) error {
-	now := c.Service.options.Now().UTC().Truncate(time.Second)
+	now := c.Service.options.Now().UTC().Truncate(time.Microsecond)
 	id := "navidocs.db.backup-" + now.Format(idTime)
 	for n := 2; exists(c.local.path(id)); n++ {
 		id = fmt.Sprintf("navidocs.db.backup-%s-%d", now.Format(idTime), n)
