@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,7 +144,7 @@ func (a *App) cacheDir() string { return filepath.Join(a.options.Config.DataDir(
 func (a *App) buildServices(ctx context.Context) (err error) {
 	c, log := a.options.Config, a.options.Log
 	a.Jobs, err = job.New(a.DB, job.Config{
-		Log: quiet(log), LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Log: log, LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
 	})
 	if err != nil {
 		return err
@@ -311,36 +310,6 @@ func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
 		return nil, fault.Because(err, fault.Unavailable, "cannot listen on %s: is another server running? Set PORT to another one", c.Address())
 	}
 	return l, nil
-}
-
-// quiet keeps River's own chatter out of the log: what is below a warning, and
-// the complaints of its maintenance about having been told to stop.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(riverHandler{log.Handler()}) }
-
-type riverHandler struct{ slog.Handler }
-
-func (h riverHandler) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
-}
-
-func (h riverHandler) Handle(ctx context.Context, r slog.Record) error {
-	stopped := false
-	r.Attrs(func(a slog.Attr) bool {
-		stopped = stopped || strings.Contains(a.Value.String(), context.Canceled.Error())
-		return !stopped
-	})
-	if stopped {
-		return nil
-	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h riverHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return riverHandler{h.Handler.WithAttrs(attrs)}
-}
-
-func (h riverHandler) WithGroup(name string) slog.Handler {
-	return riverHandler{h.Handler.WithGroup(name)}
 }
 
 // NewLog makes the process's logger: JSON, a line a record.
