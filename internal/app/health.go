@@ -44,6 +44,7 @@ func (a *App) Health(ctx context.Context) api.Health {
 		h.Workers, h.Status = "stopped", "degraded"
 	}
 	h.Queue, _ = a.Jobs.Depth(ctx) // a failing database has been told above
+	h.Paused, _ = a.Jobs.Paused(ctx)
 	return h
 }
 
