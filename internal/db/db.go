@@ -51,6 +51,7 @@ type DB struct {
 	reading statements
 	pool    *pgxpool.Pool
 	now     func() time.Time
+	observe func(kind string, took time.Duration)
 }
 
 // Options say what to open.
@@ -62,7 +63,16 @@ type Options struct {
 	Now func() time.Time
 	// Readers bounds the SQLite readers; 0 means 8.
 	Readers int
+	// Observe is told of every write transaction, with its waiting and its
+	// retries, and of every query outside of one, when set. It must be quick.
+	Observe func(kind string, took time.Duration)
 }
+
+// The kinds that Options.Observe is told.
+const (
+	Read  = "read"
+	Write = "write"
+)
 
 // Open opens the database and checks that it is one that NaviDocs can trust:
 // the SQLite version, the PostgreSQL collation. It changes no schema.
@@ -88,7 +98,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	d := &DB{Engine: SQLite, Path: path, now: o.Now}
+	d := &DB{Engine: SQLite, Path: path, now: o.Now, observe: o.Observe}
 	if d.write, err = openPool(path, 1, ""); err != nil {
 		return nil, err
 	}
@@ -153,7 +163,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	handle := stdlib.OpenDBFromPool(pool)
-	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now}
+	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now, observe: o.Observe}
 	if err := d.checkPostgres(ctx); err != nil {
 		return nil, closing(d, err)
 	}
