@@ -42,6 +42,9 @@ type Options struct {
 	Extract []string
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
+	// BackupTimes says when the newest verified backup was made and when one was
+	// last drilled, zero when never; nil leaves both out of the metrics.
+	BackupTimes func(ctx context.Context) (backup, drill time.Time)
 }
 
 // App is a built installation.
@@ -73,7 +76,8 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a = &App{options: o, metrics: newMetrics(), stopping: make(chan struct{})}
+	a = &App{options: o, stopping: make(chan struct{})}
+	a.metrics = newMetrics(a.version())
 	opened := a // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
@@ -103,7 +107,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if a.DB, err = db.Open(ctx, db.Options{URL: c.Storage.Database, Now: a.options.Now}); err != nil {
+	if a.DB, err = db.Open(ctx, db.Options{URL: c.Storage.Database, Now: a.options.Now, Observe: a.metrics.observeDB}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.DB.Close)
@@ -145,6 +149,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	c, log := a.options.Config, a.options.Log
 	a.Jobs, err = job.New(a.DB, job.Config{
 		Log: log, LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Observe: a.metrics.observeJob,
 	})
 	if err != nil {
 		return err
@@ -225,9 +230,9 @@ func (a *App) apiConfig() api.Config {
 		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
 		Watch:        a.watch,
-		Observe:      a.metrics.observe,
+		Observe:      a.metrics.observeHTTP,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
-		Probes: api.Probes{Health: a.Health, Metrics: a.metrics.handler(), Ready: a.ready.Load},
+		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.ready.Load},
 	}
 }
 
