@@ -26,6 +26,7 @@ type Health struct {
 	Redis      string `json:"redis" enum:"connected,disconnected,disabled"`
 	Storage    string `json:"storage" enum:"ok,full,unavailable"`
 	Queue      int    `json:"queue" doc:"jobs that wait or run"`
+	Paused     bool   `json:"queue_paused" doc:"workers claim no jobs until navidocs queue resume"`
 	Workers    string `json:"workers" enum:"running,stopped"`
 }
 

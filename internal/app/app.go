@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,9 @@ type Options struct {
 	Extract []string
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
+	// BackupTimes says when the newest verified backup was made and when one was
+	// last drilled, zero when never; nil leaves both out of the metrics.
+	BackupTimes func(ctx context.Context) (backup, drill time.Time)
 }
 
 // App is a built installation.
@@ -76,7 +78,8 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a = &App{options: o, metrics: newMetrics(), stopping: make(chan struct{})}
+	a = &App{options: o, stopping: make(chan struct{})}
+	a.metrics = newMetrics(a.version())
 	opened := a // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
@@ -129,7 +132,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 }
 
 func (a *App) openDatabase(ctx context.Context) (err error) {
-	if a.DB, err = db.Open(ctx, db.Options{URL: a.options.Config.Storage.Database, Now: a.options.Now}); err != nil {
+	if a.DB, err = db.Open(ctx, db.Options{URL: a.options.Config.Storage.Database, Now: a.options.Now, Observe: a.metrics.observeDB}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.DB.Close)
@@ -163,7 +166,8 @@ func (a *App) cacheDir() string { return filepath.Join(a.options.Config.DataDir(
 func (a *App) buildServices(ctx context.Context) (err error) {
 	c, log := a.options.Config, a.options.Log
 	a.Jobs, err = job.New(a.DB, job.Config{
-		Log: quiet(log), LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Log: log, LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Observe: a.metrics.observeJob,
 	})
 	if err != nil {
 		return err
@@ -251,9 +255,9 @@ func (a *App) apiConfig() api.Config {
 		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
 		Watch:        a.watch,
-		Observe:      a.metrics.observe,
+		Observe:      a.metrics.observeHTTP,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
-		Probes: api.Probes{Health: a.Health, Metrics: a.metrics.handler(), Ready: a.ready.Load},
+		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.ready.Load},
 	}
 }
 
@@ -336,36 +340,6 @@ func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
 		return nil, fault.Because(err, fault.Unavailable, "cannot listen on %s: is another server running? Set PORT to another one", c.Address())
 	}
 	return l, nil
-}
-
-// quiet keeps River's own chatter out of the log: what is below a warning, and
-// the complaints of its maintenance about having been told to stop.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(riverHandler{log.Handler()}) }
-
-type riverHandler struct{ slog.Handler }
-
-func (h riverHandler) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && h.Handler.Enabled(ctx, l)
-}
-
-func (h riverHandler) Handle(ctx context.Context, r slog.Record) error {
-	stopped := false
-	r.Attrs(func(a slog.Attr) bool {
-		stopped = stopped || strings.Contains(a.Value.String(), context.Canceled.Error())
-		return !stopped
-	})
-	if stopped {
-		return nil
-	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h riverHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return riverHandler{h.Handler.WithAttrs(attrs)}
-}
-
-func (h riverHandler) WithGroup(name string) slog.Handler {
-	return riverHandler{h.Handler.WithGroup(name)}
 }
 
 // NewLog makes the process's logger: JSON, a line a record.

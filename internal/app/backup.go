@@ -38,7 +38,7 @@ func OpenBackups(ctx context.Context, o Options, b BackupOptions) (_ *backup.Ser
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &App{options: o}
+	a := &App{options: o, metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -51,7 +51,7 @@ func OpenBackups(ctx context.Context, o Options, b BackupOptions) (_ *backup.Ser
 		if err := a.openDatabase(ctx); err != nil {
 			return nil, nil, err
 		}
-		if a.Jobs, err = job.New(a.DB, job.Config{Log: quiet(o.Log)}); err != nil {
+		if a.Jobs, err = job.New(a.DB, job.Config{Log: o.Log}); err != nil {
 			return nil, nil, err
 		}
 		a.Events = event.New(a.DB, a.Jobs)

@@ -133,4 +133,3 @@ func locks(t *testing.T, path string) int {
 	}
 	return n
 }
-

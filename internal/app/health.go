@@ -2,13 +2,7 @@ package app
 
 import (
 	"context"
-	"net/http"
-	"strconv"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"navidocs/internal/api"
 	"navidocs/internal/fault"
@@ -44,38 +38,6 @@ func (a *App) Health(ctx context.Context) api.Health {
 		h.Workers, h.Status = "stopped", "degraded"
 	}
 	h.Queue, _ = a.Jobs.Depth(ctx) // a failing database has been told above
+	h.Paused, _ = a.Jobs.Paused(ctx)
 	return h
-}
-
-// metrics are what Prometheus reads.
-type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
-}
-
-func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "navidocs_http_request_duration_seconds", Help: "How long answers took, by route and status.",
-		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2.5, 5, 10},
-	}, []string{"method", "route", "status"})}
-	m.registry.MustRegister(m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
-}
-
-// observe counts an answer. What strangers choose freely is no label: each
-// value would be a time series of its own.
-func (m *metrics) observe(method, route string, status int, took time.Duration) {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-	default:
-		method = "other"
-	}
-	if route == "" {
-		route = "none"
-	}
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
-}
-
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

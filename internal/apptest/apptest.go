@@ -40,6 +40,8 @@ type Options struct {
 	Settings []string
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
+	// BackupTimes are app.Options.BackupTimes.
+	BackupTimes func(ctx context.Context) (backup, drill time.Time)
 	// NoWorker leaves the jobs where they are.
 	NoWorker bool
 	// Demo loads the demo data.
@@ -84,7 +86,7 @@ func Build(t testing.TB, o Options) *app.App {
 		t.Fatal(err)
 	}
 	a, err := app.New(t.Context(), app.Options{
-		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now,
+		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now, BackupTimes: o.BackupTimes,
 		Extract: testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
 	})
 	if err != nil {

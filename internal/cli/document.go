@@ -96,6 +96,11 @@ func (c *cli) add(ctx context.Context, a *app.App, who account.Actor, u document
 // await looks until every paper has ended; it works the jobs itself when no
 // other process does.
 func (c *cli) await(ctx context.Context, a *app.App, who account.Actor, docs []document.Document) error {
+	if paused, err := a.Jobs.Paused(ctx); err != nil {
+		return err
+	} else if paused {
+		fmt.Fprintln(c.env.Stderr, "the queue is paused, so nothing is read: navidocs queue resume opens it again")
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	worked := make(chan error, 1)
 	go func() { worked <- a.Jobs.Run(ctx) }()

@@ -53,6 +53,7 @@ type DB struct {
 	pool    *pgxpool.Pool
 	use     *flock.Flock // SQLite only: tells that a process has the file open
 	now     func() time.Time
+	observe func(kind string, took time.Duration)
 }
 
 // Options say what to open.
@@ -64,7 +65,16 @@ type Options struct {
 	Now func() time.Time
 	// Readers bounds the SQLite readers; 0 means 8.
 	Readers int
+	// Observe is told of every write transaction, with its waiting and its
+	// retries, and of every query outside of one, when set. It must be quick.
+	Observe func(kind string, took time.Duration)
 }
+
+// The kinds that Options.Observe is told.
+const (
+	Read  = "read"
+	Write = "write"
+)
 
 func (o *Options) complete() {
 	if o.Now == nil {
@@ -104,7 +114,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 // openFile opens a file that use, when it is given, says is in use.
 func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ *DB, err error) {
 	o.complete()
-	d := &DB{Engine: SQLite, Path: path, now: o.Now, use: use}
+	d := &DB{Engine: SQLite, Path: path, now: o.Now, use: use, observe: o.Observe}
 	if d.write, err = openPool(path, 1, ""); err != nil {
 		return nil, closing(d, err)
 	}
@@ -175,7 +185,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	handle := stdlib.OpenDBFromPool(pool)
-	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now}
+	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now, observe: o.Observe}
 	if err := d.checkPostgres(ctx); err != nil {
 		return nil, closing(d, err)
 	}

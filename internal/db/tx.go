@@ -21,6 +21,8 @@ type handle interface {
 // Querier reads rows: a *DB (the pool of readers) or a *Tx.
 type Querier interface {
 	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	// observed begins the measurement of a read; what it returns ends it.
+	observed() func()
 }
 
 // Tx is a write transaction. Its time does not move.
@@ -71,6 +73,22 @@ func (t *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	return t.h.QueryContext(ctx, query, args...)
 }
 
+// observed: what a transaction reads is part of its own duration.
+func (t *Tx) observed() func() { return nothing }
+
+func nothing() {}
+
+func (d *DB) observed() func() { return d.measure(Read) }
+
+// measure begins a measurement; what it returns ends it.
+func (d *DB) measure(kind string) func() {
+	if d.observe == nil {
+		return nothing
+	}
+	began := time.Now() // not the clock of transactions: that one may stand still
+	return func() { d.observe(kind, time.Since(began)) }
+}
+
 func (d *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if ctx == nil {
 		return nil, errNoContext
@@ -96,6 +114,7 @@ func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) error {
 	if ctx == nil {
 		return errNoContext
 	}
+	defer d.measure(Write)()
 	for i := 1; ; i++ {
 		err := d.transact(ctx, f)
 		if err == nil || i == attempts || !retryable(err) {
@@ -175,6 +194,7 @@ type Row interface {
 
 // Collect returns every row of a query, an empty slice when there is none.
 func Collect[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query string, args ...any) (_ []T, err error) {
+	defer q.observed()()
 	rows, err := q.query(ctx, query, args...)
 	if err != nil {
 		return nil, mapError(err)

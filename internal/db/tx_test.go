@@ -337,3 +337,58 @@ func TestAnErrorThatWasSwallowed(t *testing.T) {
 	}
 	writes(t, d)
 }
+
+func TestEveryReadAndWriteIsObserved(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, base *db.DB) {
+		t.Helper()
+		seen := map[string]int{}
+		d, err := db.Open(t.Context(), db.Options{URL: testkit.URL(base), Observe: func(kind string, took time.Duration) {
+			seen[kind]++
+			if took <= 0 || took > time.Minute {
+				t.Error(kind, took)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if _, err := db.One(t.Context(), d, db.Scalar[int], "SELECT 1"); err != nil {
+			t.Error(err)
+		}
+		if _, err := db.One(t.Context(), d, db.Scalar[int], "SELECT nothing"); err == nil {
+			t.Error("no error")
+		}
+		refused := errors.New("no")
+		for _, want := range []error{nil, refused} {
+			err := d.Transact(t.Context(), func(tx *db.Tx) error {
+				_, err := db.One(t.Context(), tx, db.Scalar[int], "SELECT 1") // part of the write
+				return errors.Join(err, want)
+			})
+			if !errors.Is(err, want) {
+				t.Error(err)
+			}
+		}
+		if diff := cmp.Diff(map[string]int{db.Read: 2, db.Write: 2}, seen); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// BenchmarkObserved: beside a query the measurement is nothing.
+func BenchmarkObserved(b *testing.B) {
+	for name, observe := range map[string]func(string, time.Duration){"off": nil, "on": func(string, time.Duration) {}} {
+		b.Run(name, func(b *testing.B) {
+			d, err := db.Open(b.Context(), db.Options{URL: testkit.URL(testkit.SQLite(b)), Observe: observe})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer d.Close()
+			for b.Loop() {
+				if _, err := db.One(b.Context(), d, db.Scalar[int], "SELECT 1"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

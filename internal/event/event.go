@@ -47,7 +47,9 @@ type Event struct {
 }
 
 // Consumer reacts to an event inside the dispatching transaction, by enqueuing
-// jobs. An error leaves the event undispatched; it is tried again.
+// jobs. An error leaves the event undispatched; it is tried again for about
+// eight hours. Then its job is dead: the log says so, `navidocs queue dead`
+// lists it, and `navidocs queue retry` hands the event over after all.
 type Consumer func(ctx context.Context, tx *db.Tx, e Envelope) error
 
 // Outbox appends and dispatches events.

@@ -323,3 +323,48 @@ func TestAnEventThatIsGoneIsTriedAgain(t *testing.T) {
 		return err
 	})
 }
+
+// An event that no attempt could hand over is not lost: its job can be seen and
+// retried.
+func TestAnEventThatWasGivenUpCanBeHandedOver(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, d *db.DB) {
+		t.Helper()
+		s := newSetup(t, d)
+		var well atomic.Bool
+		s.outbox.Subscribe(func(context.Context, *db.Tx, event.Envelope) error {
+			if !well.Load() {
+				return errors.New("no consumer today")
+			}
+			return nil
+		})
+		s.do(t, func(tx *db.Tx) error {
+			err := s.outbox.Append(t.Context(), tx, event.Event{Type: "boat.created", OrgID: "org", Data: map[string]string{}})
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(t.Context(), "UPDATE river_job SET attempt = max_attempts - 1")
+			return err
+		})
+		s.run(t)
+		var dead []job.Entry
+		testkit.Eventually(t, func() (err error) {
+			if dead, err = s.queue.Dead(t.Context()); len(dead) != 1 {
+				return fmt.Errorf("%d are dead, %w", len(dead), err)
+			}
+			return err
+		})
+		if dead[0].Kind != "event.dispatch" || dead[0].Error != "no consumer today" {
+			t.Errorf("%+v", dead[0])
+		}
+		well.Store(true)
+		if err := s.queue.Retry(t.Context(), []int64{dead[0].ID}, false); err != nil {
+			t.Fatal(err)
+		}
+		s.drained(t)
+		n, err := db.One(t.Context(), d, db.Scalar[int], "SELECT count(*) FROM events WHERE dispatched_at IS NOT NULL")
+		if n != 1 || err != nil {
+			t.Error(n, err)
+		}
+	})
+}

@@ -9,6 +9,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -79,9 +80,10 @@ type Options[T Args] struct {
 
 // Work is one kind of work, ready to be registered.
 type Work struct {
-	kind string
-	max  int
-	add  func(*river.Workers) error
+	kind    string
+	max     int
+	timeout time.Duration
+	add     func(*river.Workers, *Queue) error
 }
 
 // Define makes a kind of work from a function. The function must respect its
@@ -94,15 +96,17 @@ func Define[T Args](o Options[T], f func(ctx context.Context, j *Job[T]) error) 
 		o.MaxAttempts = 5
 	}
 	var zero T
-	return Work{kind: zero.Kind(), max: o.MaxAttempts, add: func(ws *river.Workers) error {
-		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f})
+	return Work{kind: zero.Kind(), max: o.MaxAttempts, timeout: o.Timeout, add: func(ws *river.Workers, q *Queue) error {
+		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f, log: q.config.Log, observe: q.config.Observe})
 	}}
 }
 
 type worker[T Args] struct {
 	river.WorkerDefaults[T]
-	o Options[T]
-	f func(context.Context, *Job[T]) error
+	o       Options[T]
+	f       func(context.Context, *Job[T]) error
+	log     *slog.Logger
+	observe func(kind, outcome string, took time.Duration)
 }
 
 func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.o.Timeout }
@@ -117,25 +121,64 @@ func (w *worker[T]) NextRetry(j *river.Job[T]) time.Time {
 	return time.Now().Add(wait) //nolint:forbidigo // River's clock, not a domain's
 }
 
+// The outcomes of an attempt, as Observe is told them.
+const (
+	OutcomeCompleted = "completed"
+	OutcomeFailed    = "failed"    // and tried again
+	OutcomeDead      = "dead"      // no attempt follows
+	OutcomeCancelled = "cancelled" // ended by Cancel
+	OutcomeReturned  = "returned"  // told to stop, or no room: it does not count
+)
+
+// lostAttempts is how many attempts more a job has when its process died or
+// hung in the last one: that is seldom the job's fault. One that goes on to
+// take its process with it is dead all the same.
+const lostAttempts = 3
+
 func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
 	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: rj.MaxAttempts, row: rj}
-	err := w.tryUntilRoom(ctx, j)
-	if err == nil {
-		return nil
+	began := time.Now() //nolint:forbidigo // for a duration, which is no instant of a domain
+	outcome, err := w.attempt(ctx, j)
+	if w.observe != nil {
+		w.observe(rj.Kind, outcome, time.Since(began)) //nolint:forbidigo // as above
+	}
+	return err
+}
+
+func (w *worker[T]) attempt(ctx context.Context, j *Job[T]) (outcome string, err error) {
+	if j.Attempt > j.MaxAttempts+lostAttempts {
+		err = fmt.Errorf("its process ended or hung in each of the last %d attempts", 1+lostAttempts)
+		return w.die(ctx, j, OutcomeDead, err)
+	}
+	if err = w.tryUntilRoom(ctx, j); err == nil {
+		return OutcomeCompleted, nil
 	}
 	if fault.Is(err, fault.Full) {
-		return river.JobSnooze(fullWait) // no fault of the job: the attempt does not count
+		return OutcomeReturned, river.JobSnooze(fullWait) // no fault of the job: the attempt does not count
 	}
 	_, cancelled := errors.AsType[*river.JobCancelError](err)
-	if !cancelled && ctx.Err() == context.Canceled { //nolint:errorlint // Err returns the bare value
-		return errors.Join(err, ctx.Err()) // told to stop: River gives it back without counting the attempt
+	switch {
+	case !cancelled && ctx.Err() == context.Canceled: //nolint:errorlint // Err returns the bare value
+		return OutcomeReturned, errors.Join(err, ctx.Err()) // told to stop: River gives it back without counting the attempt
+	case cancelled:
+		return w.die(ctx, j, OutcomeCancelled, err)
+	case j.Last():
+		return w.die(ctx, j, OutcomeDead, err)
 	}
-	if w.o.Dead == nil || !cancelled && !j.Last() {
-		return err
+	return OutcomeFailed, err
+}
+
+// die ends a job that no attempt follows. Whatever the domain makes of it, the
+// log says it: such a job is otherwise seen only by who looks for it.
+func (w *worker[T]) die(ctx context.Context, j *Job[T], outcome string, cause error) (string, error) {
+	w.log.Error("job given up", "job_id", j.row.ID, "job_kind", j.row.Kind, "attempt", j.Attempt, "outcome", outcome,
+		"error", cause, "remedy", fmt.Sprintf("navidocs queue retry %d", j.row.ID))
+	if w.o.Dead == nil {
+		return outcome, cause
 	}
 	dead, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(err, w.o.Dead(dead, j, err))
+	return outcome, errors.Join(cause, w.o.Dead(dead, j, cause))
 }
 
 // try makes a panic an error, so that it too ends visibly.
@@ -176,6 +219,7 @@ func (w *worker[T]) tryUntilRoom(ctx context.Context, j *Job[T]) error {
 
 // Config says how a Queue runs.
 type Config struct {
+	// Log is told of jobs that are given up, and of River's troubles.
 	Log *slog.Logger
 	// LockPath is the file that lets one process work the jobs of a SQLite
 	// database; unused on PostgreSQL.
@@ -185,6 +229,8 @@ type Config struct {
 	// StopAfter is how long jobs in hand may take to finish when Run is told
 	// to end; then they are cancelled and go back. 0 means 20 s.
 	StopAfter time.Duration
+	// Observe is told of every attempt, when set. It must be quick.
+	Observe func(kind, outcome string, took time.Duration)
 }
 
 // Queue enqueues jobs and, while Run runs, works them.
@@ -194,6 +240,7 @@ type Queue struct {
 	work      []Work
 	schedules []schedule
 	max       map[string]int
+	timeout   map[string]time.Duration
 	running   atomic.Bool // this process works the jobs
 	lite      *river.Client[*sql.Tx]
 	pg        *river.Client[pgx.Tx]
@@ -210,11 +257,14 @@ func New(d *db.DB, c Config) (_ *Queue, err error) {
 	if c.StopAfter == 0 {
 		c.StopAfter = 20 * time.Second
 	}
-	q := &Queue{db: d, config: c, max: map[string]int{}}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	q := &Queue{db: d, config: c, max: map[string]int{}, timeout: map[string]time.Duration{}}
 	if d.Engine == db.SQLite {
-		q.lite, err = river.NewClient(riversqlite.New(d.JobConn()), &river.Config{Logger: c.Log})
+		q.lite, err = river.NewClient(riversqlite.New(d.JobConn()), &river.Config{Logger: quiet(c.Log)})
 	} else {
-		q.pg, err = river.NewClient(riverpgxv5.New(d.Pool()), &river.Config{Logger: c.Log})
+		q.pg, err = river.NewClient(riverpgxv5.New(d.Pool()), &river.Config{Logger: quiet(c.Log)})
 	}
 	return q, err
 }
@@ -222,7 +272,7 @@ func New(d *db.DB, c Config) (_ *Queue, err error) {
 // Register adds kinds of work; before Run.
 func (q *Queue) Register(work ...Work) {
 	for _, w := range work {
-		q.max[w.kind] = w.max
+		q.max[w.kind], q.timeout[w.kind] = w.max, w.timeout
 	}
 	q.work = append(q.work, work...)
 }
@@ -275,12 +325,15 @@ func (q *Queue) Run(ctx context.Context) (err error) {
 	// River gets a context that outlives ctx: it is told to stop, not cut off.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	if err := q.pauseNewQueues(base); err != nil {
+		return err
+	}
 	if err := client.Start(base); err != nil {
 		return err
 	}
 	q.running.Store(true)
 	defer q.running.Store(false)
-	<-ctx.Done()
+	q.tend(ctx)
 	return q.stop(base, client)
 }
 
@@ -330,15 +383,12 @@ func (q *Queue) client() (runner, error) {
 func (q *Queue) riverConfig() (*river.Config, error) {
 	workers := river.NewWorkers()
 	for _, w := range q.work {
-		if err := w.add(workers); err != nil {
+		if err := w.add(workers, q); err != nil {
 			return nil, err
 		}
 	}
-	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}}
-	for name, n := range q.config.Workers {
-		if name == "" {
-			name = river.QueueDefault
-		}
+	queues := map[string]river.QueueConfig{}
+	for name, n := range q.queues() {
 		queues[name] = river.QueueConfig{MaxWorkers: n}
 	}
 	var periodic []*river.PeriodicJob
@@ -350,10 +400,28 @@ func (q *Queue) riverConfig() (*river.Config, error) {
 			}, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	return &river.Config{
-		Logger: q.config.Log, Workers: workers, Queues: queues, PeriodicJobs: periodic,
+		Logger: quiet(q.config.Log), Workers: workers, Queues: queues, PeriodicJobs: periodic,
 		FetchCooldown: 10 * time.Millisecond, FetchPollInterval: time.Second,
-		RescueStuckJobsAfter: 2 * time.Minute, MaxAttempts: 5,
+		RescueStuckJobsAfter: rescueAfter, MaxAttempts: 5,
+		DiscardedJobRetentionPeriod: deadFor,
 	}, nil
+}
+
+const (
+	// rescueAfter is how long a job may run, beyond which and its timeout it is
+	// given to another worker.
+	rescueAfter = 2 * time.Minute
+	// deadFor is how long a dead job can be seen and retried.
+	deadFor = 90 * 24 * time.Hour
+)
+
+// queues are the names of the queues and how many jobs run at once in each.
+func (q *Queue) queues() map[string]int {
+	all := map[string]int{river.QueueDefault: 4}
+	for name, n := range q.config.Workers {
+		all[cmp.Or(name, river.QueueDefault)] = n
+	}
+	return all
 }
 
 // Migrate brings River's own tables up to date.
