@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -51,6 +52,8 @@ type DB struct {
 	reading statements
 	pool    *pgxpool.Pool
 	now     func() time.Time
+	file    os.FileInfo // SQLite only: the file as it was opened
+	full    atomic.Bool // a transaction found no room
 }
 
 // Options say what to open.
@@ -101,13 +104,15 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	if d.jobs, err = openPool(path, 1, ""); err != nil {
 		return nil, closing(d, err)
 	}
+	if d.file, err = os.Stat(path); err != nil {
+		return nil, closing(d, err)
+	}
 	return d, nil
 }
 
 // openPool opens connections to a SQLite file. FULL, because a boat loses power.
 func openPool(path string, conns int, extra string) (*sql.DB, error) {
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
-	dsn := "file:" + escaped + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	dsn := "file:" + escape(path) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate" + extra
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -116,6 +121,11 @@ func openPool(path string, conns int, extra string) (*sql.DB, error) {
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	return pool, nil
+}
+
+// escape makes a path part of an address of SQLite's.
+func escape(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
 func (d *DB) checkSQLite(ctx context.Context) error {
@@ -209,12 +219,6 @@ func (d *DB) Close() error {
 
 // Now is the clock's present, UTC, in whole microseconds.
 func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
-
-// Ping reports whether the database answers.
-func (d *DB) Ping(ctx context.Context) error {
-	var one int
-	return mapError(d.read.QueryRowContext(ctx, "SELECT 1").Scan(&one))
-}
 
 // Pool is the PostgreSQL pool, nil on SQLite. Only package job uses it.
 func (d *DB) Pool() *pgxpool.Pool { return d.pool }
