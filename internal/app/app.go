@@ -61,6 +61,7 @@ type App struct {
 	options  Options
 	kv       kv.Store
 	metrics  *metrics
+	probes   *probes
 	closers  []func() error
 	ready    atomic.Bool
 	stopping chan struct{} // closed when the server lets go of open streams
@@ -97,6 +98,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err := a.buildServices(ctx); err != nil {
 		return nil, err
 	}
+	a.probes = a.newProbes()
 	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
@@ -232,7 +234,7 @@ func (a *App) apiConfig() api.Config {
 		Watch:        a.watch,
 		Observe:      a.metrics.observe,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
-		Probes: api.Probes{Health: a.Health, Metrics: a.metrics.handler(), Ready: a.ready.Load},
+		Probes: api.Probes{Health: a.Health, Metrics: a.metrics.handler(), Ready: a.Ready},
 	}
 }
 
