@@ -45,7 +45,7 @@ type Decision struct {
 type Probes struct {
 	Health  func(ctx context.Context) Health
 	Metrics http.Handler
-	Ready   func() bool
+	Ready   func(ctx context.Context) bool
 }
 
 // Config says how the API behaves.

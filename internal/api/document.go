@@ -273,7 +273,9 @@ func (a *API) describeFiles() {
 		if media != "text/event-stream" {
 			responses["206"], responses["416"] = responses["200"], responses["400"]
 			responses["304"] = &huma.Response{Description: "Not Modified"}
+			continue
 		}
+		responses["200"].Description = "Events: progress, with the document, each time it changes; reconnect when the server stops, for the stream to be opened again"
 	}
 }
 
@@ -349,7 +351,16 @@ func (w *rangeWriter) Write(b []byte) (int, error) {
 // recheck is how often an open stream asks whether its reader still may read.
 const recheck = 30 * time.Second
 
-// progress streams the document each time it changes, until it has ended.
+// What a browser waits before it opens a stream again: retry when it lost one,
+// reconnect when we ended it because the server stops and the next one is there.
+// The next stream begins with retry, so that reconnect does not last.
+const (
+	retry     = 3 * time.Second
+	reconnect = 100 * time.Millisecond
+)
+
+// progress streams the document each time it changes, until it has ended or the
+// server stops.
 func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.StreamResponse, error) {
 	id := document.ID(in.ID)
 	if _, err := a.Documents.Document(ctx, who, id); err != nil {
@@ -360,6 +371,7 @@ func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.
 		defer cancel()
 		_, w := humago.Unwrap(hctx)
 		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "retry: %d\n\n", retry.Milliseconds())
 		control := http.NewResponseController(w)
 		changed, tick := a.config.Watch(ctx, id), time.NewTicker(recheck)
 		defer tick.Stop()
@@ -377,11 +389,19 @@ func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.
 				}
 			case _, ok := <-changed:
 				if !ok {
+					if ctx.Err() == nil {
+						comeBack(w)
+					}
 					return
 				}
 			}
 		}
 	}}, nil
+}
+
+// comeBack tells the reader of a stream to open it again.
+func comeBack(w io.Writer) {
+	fmt.Fprintf(w, "retry: %d\nevent: reconnect\ndata: {}\n\n", reconnect.Milliseconds())
 }
 
 func ended(d document.Document) bool {

@@ -47,8 +47,8 @@ func (a *API) metaOperations() {
 	responses := a.huma.OpenAPI().Paths["/api/health"].Get.Responses
 	responses["503"] = responses["200"]
 	a.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive\n") })
-	a.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !a.config.Probes.Ready() {
+	a.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if !a.config.Probes.Ready(r.Context()) {
 			plain(w, http.StatusServiceUnavailable, "not ready\n")
 			return
 		}

@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/coreos/go-systemd/v22/activation"
 
 	"navidocs/internal/account"
 	"navidocs/internal/api"
@@ -30,6 +30,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/warranty"
 )
@@ -64,10 +65,13 @@ type App struct {
 	options  Options
 	kv       kv.Store
 	metrics  *metrics
+	probes   *probes
 	closers  []func() error
 	ready    atomic.Bool
 	stopping chan struct{} // closed when the server lets go of open streams
-	migrator *db.Migrator
+	// endStreams closes stopping, once.
+	endStreams func()
+	migrator   *db.Migrator
 	// SetupCode lets the first user in; empty once there are users.
 	SetupCode string
 }
@@ -80,6 +84,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 	a = &App{options: o, stopping: make(chan struct{})}
 	a.metrics = newMetrics(a.version())
+	a.endStreams = sync.OnceFunc(func() { close(a.stopping) })
 	opened := a // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
@@ -98,6 +103,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err := a.buildServices(ctx); err != nil {
 		return nil, err
 	}
+	a.probes = a.newProbes()
 	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
@@ -257,7 +263,7 @@ func (a *App) apiConfig() api.Config {
 		Watch:        a.watch,
 		Observe:      a.metrics.observeHTTP,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
-		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.ready.Load},
+		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready},
 	}
 }
 
@@ -289,55 +295,47 @@ func (a *App) Close() error {
 // Parts say what a process runs.
 type Parts struct{ API, Worker bool }
 
-// stopAfter bounds how long answers in hand may take when the server stops.
-const stopAfter = 20 * time.Second
-
-// Run serves on the listener and works jobs until ctx ends, then lets what is
-// in hand finish.
+// Run serves on the listener and works jobs until ctx ends, lets what is in hand
+// finish, and closes the App.
 func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error {
-	group, ctx := errgroup.WithContext(ctx)
-	if parts.Worker {
-		group.Go(func() error { return a.Jobs.Run(ctx) })
-	}
+	p := keeper.Process{Close: a.Close, Log: a.options.Log}
 	if parts.API {
-		group.Go(func() error { return a.serve(ctx, listener) })
+		p.Listener, p.Server, p.Ready, p.Streams = listener, a.server(), a.ready.Store, a.endStreams
 	}
-	return group.Wait()
+	if parts.Worker {
+		p.Work = a.Jobs.Run
+	}
+	return p.Run(ctx)
 }
 
-func (a *App) serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
+func (a *App) server() *http.Server {
+	return &http.Server{
 		Handler: a.API.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
-		// What is in hand when ctx ends still finishes; only open streams end.
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	server.RegisterOnShutdown(sync.OnceFunc(func() { close(a.stopping) }))
-	a.ready.Store(true)
-	defer a.ready.Store(false)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	a.ready.Store(false)
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopAfter)
-	defer cancel()
-	err := server.Shutdown(stop)
-	if serr := <-ended; !errors.Is(serr, http.ErrServerClosed) {
-		err = errors.Join(err, serr)
-	}
-	return err
 }
 
-// Listen opens the address that the configuration names.
+// Listen takes the socket that systemd or a parent passes (sd_listen_fds(3)),
+// the first of several, or else opens the address that the configuration names.
 func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
+	if passed := activation.Files(true); len(passed) > 0 {
+		return inherited(passed)
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", c.Address())
 	if err != nil {
 		return nil, fault.Because(err, fault.Unavailable, "cannot listen on %s: is another server running? Set PORT to another one", c.Address())
+	}
+	return l, nil
+}
+
+func inherited(passed []*os.File) (net.Listener, error) {
+	l, err := net.FileListener(passed[0])
+	for _, f := range passed { // the listener has a descriptor of its own
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return nil, fault.Because(err, fault.Invalid, "%s, which was passed by LISTEN_FDS, is no listening socket: use ListenStream= in the unit, or unset LISTEN_FDS", passed[0].Name())
 	}
 	return l, nil
 }

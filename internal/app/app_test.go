@@ -158,39 +158,6 @@ func TestLoadDemoRefuses(t *testing.T) {
 	}
 }
 
-func TestHealthTellsThePartsApart(t *testing.T) {
-	t.Parallel()
-	home := t.TempDir()
-	a := mustBuild(t, home, "REDIS_URL=redis://127.0.0.1:1", "DEPLOYMENT_VERSION=v9", "DEPLOYMENT_TIMESTAMP=2026-01-02T03:04:05Z")
-	h := a.Health(t.Context())
-	if h.Status != "degraded" || h.Redis != "disconnected" || h.Workers != "stopped" || h.Database != "connected" || h.Storage != "ok" || h.Version != "v9" || h.DeployedAt == "" {
-		t.Errorf("%+v", h)
-	}
-	if err := os.RemoveAll(filepath.Join(home, "data", "blobs")); err != nil {
-		t.Fatal(err)
-	}
-	if h := a.Health(t.Context()); h.Storage != "unavailable" || h.Status != "degraded" {
-		t.Errorf("without storage: %+v", h)
-	}
-	if err := a.DB.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if h := a.Health(t.Context()); h.Status != "down" || h.Database != "disconnected" || h.Workers != "stopped" {
-		t.Errorf("without a database: %+v", h)
-	}
-}
-
-func TestHealthIsOkWhenEverythingWorks(t *testing.T) {
-	t.Parallel()
-	s := apptest.New(t, apptest.Options{})
-	testkit.Eventually(t, func() error {
-		if h := s.Health(t.Context()); h.Status != "ok" {
-			return fault.New(fault.Internal, "%+v", h)
-		}
-		return nil
-	})
-}
-
 // Papers and wake-ups go through real servers as they do through folders.
 func TestS3AndRedisEndToEnd(t *testing.T) {
 	t.Parallel()

@@ -38,7 +38,7 @@ func OpenBackups(ctx context.Context, o Options, b BackupOptions) (_ *backup.Ser
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &App{options: o, metrics: newMetrics()}
+	a := &App{options: o, metrics: newMetrics(o.Version)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

@@ -2,42 +2,108 @@ package app
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"navidocs/internal/api"
 	"navidocs/internal/fault"
 )
 
-// probeTimeout bounds each part of the health check.
-const probeTimeout = 2 * time.Second
+const (
+	// healthWait bounds a health check, which is to be answered within 2 s.
+	healthWait = 1500 * time.Millisecond
+	// readyWait bounds a check of readiness, which is to be answered within 1 s.
+	readyWait = 800 * time.Millisecond
+	// diskFresh is how long what was found of a disk counts: who asks again and
+	// again must not wear it out.
+	diskFresh = 2 * time.Second
+)
 
-// Health looks at every part. It is down when nothing can be served, degraded
-// when something that people will miss does not work.
+// probes ask the parts.
+type probes struct {
+	database, redis, store, room probe[struct{}]
+	jobs                         probe[jobState]
+}
+
+type jobState struct {
+	depth           int
+	working, paused bool
+}
+
+func (a *App) newProbes() *probes {
+	ask := func(f func(ctx context.Context) error, fresh time.Duration) probe[struct{}] {
+		check := func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) }
+		return probe[struct{}]{check: check, limit: healthWait, fresh: fresh, now: a.options.Now}
+	}
+	return &probes{
+		database: ask(a.DB.Ping, 0), redis: ask(a.kv.Ping, 0), store: ask(a.Store.Ping, diskFresh), room: ask(a.DB.Room, diskFresh),
+		jobs: probe[jobState]{limit: healthWait, now: a.options.Now, check: func(ctx context.Context) (s jobState, err error) {
+			s.working = a.Jobs.Working(ctx)
+			if s.depth, err = a.Jobs.Depth(ctx); err == nil {
+				s.paused, err = a.Jobs.Paused(ctx)
+			}
+			return s, err
+		}},
+	}
+}
+
+// Health looks at every part, and at each on its own, so that one that is gone
+// or hangs is told apart. It is down when nothing can be served, degraded when
+// something that people will miss does not work.
 func (a *App) Health(ctx context.Context) api.Health {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
 	defer cancel()
+	database, redis, jobs := a.probes.database.start(ctx), a.probes.redis.start(ctx), a.probes.jobs.start(ctx)
+	store, room := a.probes.store.start(ctx), a.probes.room.start(ctx)
 	h := api.Health{
 		Status: "ok", Timestamp: a.options.Now().UTC().Format(time.RFC3339), Version: a.version(), DeployedAt: a.options.Config.App.Time,
 		Database: "connected", Redis: "disabled", Storage: "ok", Workers: "running",
 	}
-	if err := a.kv.Ping(ctx); a.options.Config.Storage.Redis != "" {
+	if _, err := redis.wait(ctx); a.options.Config.Storage.Redis != "" {
 		if h.Redis = "connected"; err != nil {
 			h.Redis, h.Status = "disconnected", "degraded"
 		}
 	}
-	if err := a.Store.Ping(ctx); err != nil {
-		if h.Storage, h.Status = "unavailable", "degraded"; fault.Is(err, fault.Full) {
-			h.Storage = "full"
-		}
+	state, err := jobs.wait(ctx)
+	if h.Queue, h.Paused = state.depth, state.paused; err != nil {
+		h.Status = "degraded"
 	}
-	if err := a.DB.Ping(ctx); err != nil {
-		h.Database, h.Workers, h.Status = "disconnected", "stopped", "down"
-		return h
-	}
-	if !a.Jobs.Working(ctx) {
+	if !state.working && !a.Jobs.Here() {
 		h.Workers, h.Status = "stopped", "degraded"
 	}
-	h.Queue, _ = a.Jobs.Depth(ctx) // a failing database has been told above
-	h.Paused, _ = a.Jobs.Paused(ctx)
+	_, err = store.wait(ctx)
+	_, rerr := room.wait(ctx)
+	if h.Storage = storage(err, rerr); h.Storage != "ok" {
+		h.Status = "degraded"
+	}
+	if _, err := database.wait(ctx); err != nil {
+		h.Database, h.Status = "disconnected", "down"
+	}
 	return h
 }
+
+// storage says how the disks of the files and of the database are.
+func storage(errs ...error) string {
+	switch {
+	case slices.ContainsFunc(errs, func(err error) bool { return fault.Is(err, fault.Full) }):
+		return "full"
+	case errors.Join(errs...) != nil:
+		return "unavailable"
+	default:
+		return "ok"
+	}
+}
+
+// Ready reports whether new requests are welcome: the server runs, does not
+// drain, and has its database.
+func (a *App) Ready(ctx context.Context) bool {
+	if !a.ready.Load() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	_, err := a.probes.database.start(ctx).wait(ctx)
+	return err == nil
+}
+

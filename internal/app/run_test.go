@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -56,6 +58,7 @@ func (r *running) get(t *testing.T, path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	req.Close = true // an idle connection would hold the stop up for a while
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return 0, err
@@ -74,7 +77,7 @@ func TestRunLetsARequestInHandFinish(t *testing.T) {
 	}
 	defer conn.Close()
 	body := `{"email":"ada@example.org","password":"a long test passphrase","name":"Ada"}`
-	fmt.Fprintf(conn, "POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
+	fmt.Fprintf(conn, "POST /api/auth/register HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
 	answer := bufio.NewReader(conn)
 	if line, err := answer.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 100") || err != nil {
 		t.Fatal(line, err) // now the handler reads the body
@@ -122,18 +125,22 @@ func TestRunEndsOpenStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+tokens.Token)
+	req.Close = true
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	stream := bufio.NewReader(res.Body)
-	if line, err := stream.ReadString('\n'); line != "event: progress\n" || err != nil {
-		t.Fatal(line, err)
+	for _, want := range []string{"retry: 3000\n", "\n", "event: progress\n"} {
+		if line, err := stream.ReadString('\n'); line != want || err != nil {
+			t.Fatal(line, err)
+		}
 	}
 	r.stop()
-	if _, err := io.Copy(io.Discard, stream); err != nil {
-		t.Error("the stream was cut off", err)
+	rest, err := io.ReadAll(stream)
+	if !strings.HasSuffix(string(rest), "\n\nretry: 100\nevent: reconnect\ndata: {}\n\n") || err != nil {
+		t.Errorf("its reader is not told to come back: %v, %s", err, rest)
 	}
 	if err := <-r.ended; err != nil {
 		t.Error(err)
@@ -156,6 +163,55 @@ func TestListenOnAUsedPort(t *testing.T) {
 	_, err = app.Listen(t.Context(), cfg)
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "PORT") || !strings.Contains(err.Error(), port) {
 		t.Error(err)
+	}
+}
+
+// listenEnv makes TestListenTakesThePassedSocket the process that was passed one.
+const listenEnv = "NAVIDOCS_TEST_LISTEN_CHILD"
+
+func TestListenTakesThePassedSocket(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(listenEnv) != "" {
+		l, err := app.Listen(t.Context(), config.Config{})
+		if err != nil {
+			t.Fatal("heard: " + err.Error())
+		}
+		t.Logf("heard: %s, environment left: %q", l.Addr(), os.Getenv("LISTEN_FDS")+os.Getenv("LISTEN_PID"))
+		return
+	}
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("SKIPPED: no shell to pass a socket by")
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	socket, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, c := range []struct {
+		passed []*os.File
+		want   string
+	}{
+		{[]*os.File{socket, file}, "heard: " + l.Addr().String() + `, environment left: ""`},
+		{[]*os.File{file}, "is no listening socket: use ListenStream="},
+	} {
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" -test.v -test.run '^TestListenTakesThePassedSocket$'`, os.Args[0])
+		cmd.Env = append(os.Environ(), listenEnv+"=1", fmt.Sprintf("LISTEN_FDS=%d", len(c.passed)))
+		cmd.ExtraFiles = c.passed
+		out, _ := cmd.CombinedOutput() // what it says counts
+		if !strings.Contains(string(out), c.want) {
+			t.Errorf("want %q: %s", c.want, out)
+		}
 	}
 }
 

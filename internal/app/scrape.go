@@ -17,11 +17,14 @@ import (
 	"navidocs/internal/db"
 )
 
+// scrapeWait bounds what is looked at for a scrape.
+const scrapeWait = 2 * time.Second
+
 // metricsHandler answers Prometheus: what was counted, and what is looked at
 // when it asks. What cannot be seen is left out of the answer, which goes on.
 func (a *App) metricsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), scrapeWait)
 		defer cancel()
 		now := prometheus.NewRegistry()
 		now.MustRegister(collector(func(seen chan<- prometheus.Metric) { a.look(ctx, seen) }))

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -216,15 +217,20 @@ func (d *Disk) Walk(ctx context.Context) iter.Seq2[Info, error] {
 	}
 }
 
-// Ping implements Store by writing and removing a file.
+// pingSize is more than a file system puts beside a file's name: an empty file,
+// or one of a few bytes, can be made on a full disk.
+const pingSize = 16 << 10
+
+// Ping implements Store by writing a file to the platter and removing it: Full
+// when there is no room.
 func (d *Disk) Ping(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "blob.Disk.Ping")
 	name := path.Join(tmpDir, rand.Text())
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return diskError(err)
+	_, _, err = d.write(ctx, name, bytes.NewReader(make([]byte, pingSize)))
+	if rerr := d.root.Remove(name); err == nil {
+		err = diskError(rerr)
 	}
-	return diskError(errors.Join(ctx.Err(), f.Close(), d.root.Remove(name)))
+	return err
 }
 
 // Sweep removes what puts left in tmp when they were killed, as far as it was

@@ -153,6 +153,19 @@ func TestALinkLeadsNowhereElse(t *testing.T) {
 	}
 }
 
+// An empty file can be made on a full disk, so Ping writes some bytes.
+func TestPingOfAFullDisk(t *testing.T) {
+	t.Parallel()
+	d, dir := openDisk(t)
+	d.Through(func(w io.Writer) io.Writer { return &full{w, 4096} })
+	if err := d.Ping(t.Context()); !fault.Is(err, fault.Full) {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "tmp")); len(left) > 0 || err != nil {
+		t.Error("it left", left, err)
+	}
+}
+
 func TestDiskErrors(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")

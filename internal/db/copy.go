@@ -40,7 +40,7 @@ func OpenCopy(ctx context.Context, path string) (_ *DB, err error) {
 		return nil, err
 	}
 	d := &DB{Engine: SQLite, Path: path, write: pool, read: pool, now: zeroTime}
-	if err := d.Ping(ctx); err != nil {
+	if _, err := One(ctx, d, Scalar[int], "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return nil, closing(d, err)
 	}
 	return d, nil

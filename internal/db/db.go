@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -54,6 +55,8 @@ type DB struct {
 	use     *flock.Flock // SQLite only: tells that a process has the file open
 	now     func() time.Time
 	observe func(kind string, took time.Duration)
+	file    os.FileInfo // SQLite only: the file as it was opened
+	full    atomic.Bool // a transaction found no room
 }
 
 // Options say what to open.
@@ -125,6 +128,9 @@ func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ 
 		return nil, closing(d, err)
 	}
 	if d.jobs, err = openPool(path, 1, ""); err != nil {
+		return nil, closing(d, err)
+	}
+	if d.file, err = os.Stat(path); err != nil {
 		return nil, closing(d, err)
 	}
 	return d, nil
@@ -255,12 +261,6 @@ func (d *DB) Close() error {
 
 // Now is the clock's present, UTC, in whole microseconds.
 func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
-
-// Ping reports whether the database answers.
-func (d *DB) Ping(ctx context.Context) error {
-	var one int
-	return mapError(d.read.QueryRowContext(ctx, "SELECT 1").Scan(&one))
-}
 
 // Pool is the PostgreSQL pool, nil on SQLite. Only package job uses it.
 func (d *DB) Pool() *pgxpool.Pool { return d.pool }

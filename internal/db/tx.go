@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"navidocs/internal/fault"
 )
 
 // handle is what a *sql.DB, *sql.Tx and *sql.Conn have in common.
@@ -117,6 +119,9 @@ func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) error {
 	defer d.measure(Write)()
 	for i := 1; ; i++ {
 		err := d.transact(ctx, f)
+		if fault.Is(err, fault.Full) {
+			d.full.Store(true)
+		}
 		if err == nil || i == attempts || !retryable(err) {
 			return err
 		}

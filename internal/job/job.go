@@ -449,14 +449,17 @@ func (q *Queue) Depth(ctx context.Context) (int, error) {
 		"SELECT count(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')")
 }
 
+// Here reports whether this process works the jobs now.
+func (q *Queue) Here() bool { return q.running.Load() }
+
 // Working reports whether some process works the jobs now.
 func (q *Queue) Working(ctx context.Context) bool {
+	if q.Here() {
+		return true
+	}
 	if q.db.Engine == db.Postgres {
 		n, err := db.One(ctx, q.db, db.Scalar[int], "SELECT count(*) FROM river_leader WHERE expires_at > now()")
 		return err == nil && n > 0
-	}
-	if q.running.Load() {
-		return true
 	}
 	lock := flock.New(q.config.LockPath)
 	free, err := lock.TryLock()
