@@ -74,7 +74,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if o.Readers == 0 {
 		o.Readers = 8
 	}
-	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+	if isPostgres(o.URL) {
 		return openPostgres(ctx, o)
 	}
 	return openSQLite(ctx, o)
@@ -148,6 +148,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fault.Because(err, fault.Invalid, "DATABASE_URL cannot be read as a PostgreSQL address")
 	}
+	cfg.MaxConns = max(cfg.MaxConns, 4) // migrating takes some at once
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
