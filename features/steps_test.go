@@ -77,6 +77,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	sc.Step(`^somebody at "([^"]*)" fails five times to sign in as the captain$`, w.failsFiveTimes)
 	sc.Step(`^signing in there with the right password is refused for a quarter of an hour$`, w.isLocked)
 	sc.Step(`^the captain signs in from "([^"]*)"$`, w.signsInFrom)
+	w.migrateSteps(sc)
 }
 
 func (w *world) newServer() error {
