@@ -13,9 +13,9 @@ import (
 )
 
 // Batch says how a backfill goes about it. The zero value is 500 rows at a
-// time, 20 ms apart, which keeps no writer waiting for 50 ms.
+// time, 20 ms apart.
 type Batch struct {
-	Size  int
+	Size  int // at most: where a batch takes longer than 15 ms, the next is smaller
 	Pause time.Duration
 	// Budget bounds the time of one batch; 0 means no bound.
 	Budget time.Duration
@@ -25,6 +25,21 @@ type Batch struct {
 type Backfilled struct {
 	Rows    int64
 	Longest time.Duration // of one batch, for which writers wait
+}
+
+// quick is how long a batch may take. A writer that SQLite makes wait looks
+// again after 33 ms and then after 53.
+const quick = 15 * time.Millisecond
+
+// next is the size of the batch after one that took so long.
+func (b Batch) next(size int, took time.Duration) int {
+	switch {
+	case took > quick:
+		return max(size/2, min(b.Size, 10))
+	case took < quick/2:
+		return min(2*size, b.Size)
+	}
+	return size
 }
 
 // batchMark stands for the size of a batch.
@@ -56,9 +71,9 @@ func Backfill(ctx context.Context, d *DB, b Batch, statement string, args ...any
 		return done, err
 	}
 	most := 2*rows + 100*int64(b.Size) // others may add rows meanwhile
-	query := strings.ReplaceAll(statement, batchMark, strconv.Itoa(b.Size))
-	for {
-		n, took, err := b.run(ctx, d, query, args)
+	for size := b.Size; ; {
+		n, took, err := b.run(ctx, d, strings.ReplaceAll(statement, batchMark, strconv.Itoa(size)), args)
+		size = b.next(size, took)
 		done.Rows, done.Longest = done.Rows+n, max(done.Longest, took)
 		if err != nil || n == 0 {
 			return done, err
