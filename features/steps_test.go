@@ -78,6 +78,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	sc.Step(`^signing in there with the right password is refused for a quarter of an hour$`, w.isLocked)
 	sc.Step(`^the captain signs in from "([^"]*)"$`, w.signsInFrom)
 	w.queueSteps(sc)
+	w.migrateSteps(sc)
 }
 
 func (w *world) newServer() error {

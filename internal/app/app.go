@@ -97,7 +97,8 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if err := a.sweep(); err != nil {
 		return nil, err
 	}
-	if _, err := a.migrator.Up(ctx); err != nil {
+	migrated, err := a.migrator.Up(ctx, db.UpOptions{})
+	if err = errors.Join(err, migrated.Blocked()); err != nil {
 		return nil, err
 	}
 	if err := a.buildServices(ctx); err != nil {

@@ -75,7 +75,7 @@ func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
 func migrateCopy(ctx context.Context, d *db.DB) error {
 	m, err := db.NewMigrator(d, db.Migrations(), "", func(ctx context.Context) error { return job.Migrate(ctx, d) })
 	if err == nil {
-		_, err = m.Up(ctx)
+		_, err = m.Up(ctx, db.UpOptions{})
 	}
 	return err
 }

@@ -106,4 +106,3 @@ func (a *App) Ready(ctx context.Context) bool {
 	_, err := a.probes.database.start(ctx).wait(ctx)
 	return err == nil
 }
-

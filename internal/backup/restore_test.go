@@ -352,7 +352,7 @@ func TestRestoreWorksAcrossSchemaVersions(t *testing.T) {
 		up := func(ctx context.Context, d *db.DB) error {
 			m, err := db.NewMigrator(d, newer, "")
 			if err == nil {
-				_, err = m.Up(ctx)
+				_, err = m.Up(ctx, db.UpOptions{})
 			}
 			return err
 		}

@@ -98,7 +98,7 @@ func (b *bundle) service(change ...func(*backup.Options)) *backup.Service {
 func migrate(ctx context.Context, d *db.DB) error {
 	m, err := db.NewMigrator(d, db.Migrations(), "", func(ctx context.Context) error { return job.Migrate(ctx, d) })
 	if err == nil {
-		_, err = m.Up(ctx)
+		_, err = m.Up(ctx, db.UpOptions{})
 	}
 	return err
 }

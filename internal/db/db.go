@@ -93,7 +93,7 @@ func (o *Options) complete() {
 func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	defer fault.Wrap(&err, "open database")
 	o.complete()
-	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+	if isPostgres(o.URL) {
 		return openPostgres(ctx, o)
 	}
 	return openSQLite(ctx, o)
@@ -186,6 +186,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		return nil, fault.Because(err, fault.Invalid, "DATABASE_URL cannot be read as a PostgreSQL address")
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = Application()
+	cfg.MaxConns = max(cfg.MaxConns, 4) // migrating takes some at once
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err

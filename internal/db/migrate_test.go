@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -21,83 +18,8 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
-	"navidocs/internal/job"
 	"navidocs/internal/testkit"
 )
-
-// childEnv names the database that a child process migrates.
-const childEnv = "NAVIDOCS_TEST_MIGRATE"
-
-func TestMain(m *testing.M) {
-	if address := os.Getenv(childEnv); address != "" {
-		os.Exit(migrateChild(address))
-	}
-	os.Exit(m.Run())
-}
-
-// migrateChild migrates when its input ends, as a process that starts does.
-func migrateChild(address string) int {
-	_, err := io.Copy(io.Discard, os.Stdin)
-	var d *db.DB
-	if err == nil {
-		d, err = db.Open(context.Background(), db.Options{URL: address})
-	}
-	if err == nil {
-		var m *db.Migrator
-		if m, err = db.NewMigrator(d, db.Migrations(), os.Getenv("LOCK"), func(ctx context.Context) error { return job.Migrate(ctx, d) }); err == nil {
-			_, err = m.Up(context.Background())
-		}
-		err = errors.Join(err, d.Close())
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-// Without the lock a quarter of them fails: "table already exists".
-func TestProcessesMigrateAtOnce(t *testing.T) {
-	t.Parallel()
-	const rounds, processes = 5, 8
-	for range rounds {
-		testkit.EachEmpty(t, func(t *testing.T, d *db.DB) {
-			t.Helper()
-			begin, release := pipe(t)
-			lock := filepath.Join(t.TempDir(), "lock")
-			var all sync.WaitGroup
-			for range processes {
-				child := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // ourselves
-				child.Env = append(os.Environ(), childEnv+"="+testkit.URL(d), "LOCK="+lock)
-				child.Stdin = begin
-				all.Go(func() {
-					if words, err := child.CombinedOutput(); err != nil {
-						t.Errorf("%v: %s", err, words)
-					}
-				})
-			}
-			if err := release.Close(); err != nil {
-				t.Error(err)
-			}
-			all.Wait()
-			m := migrator(t, d, db.Migrations())
-			if n, err := m.Pending(t.Context()); n != 0 || err != nil {
-				t.Error(n, err)
-			}
-			writes(t, d)
-		})
-	}
-}
-
-func pipe(t *testing.T) (r, w *os.File) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r, w
-}
 
 func migrator(t *testing.T, d *db.DB, sequence fs.FS) *db.Migrator {
 	t.Helper()
@@ -106,6 +28,14 @@ func migrator(t *testing.T, d *db.DB, sequence fs.FS) *db.Migrator {
 		t.Fatal(err)
 	}
 	return m
+}
+
+func names(all []db.Migration) []string {
+	var out []string
+	for _, mig := range all {
+		out = append(out, mig.String())
+	}
+	return out
 }
 
 func TestUpStatusPendingDown(t *testing.T) {
@@ -121,14 +51,15 @@ func TestUpStatusPendingDown(t *testing.T) {
 			}
 		}
 		pending(2)
-		applied, err := m.Up(ctx)
+		done, err := m.Up(ctx, db.UpOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		applied := done.Applied
 		pending(0)
 		want := []db.Migration{
-			{Version: 2026010101, Name: "base", Class: "expand", Applied: true},
-			{Version: 2026010102, Name: "types", Class: "expand", Applied: true},
+			{Version: 2026010101, Name: "base", Class: db.Expand, State: db.Applied, Applied: true, Run: 1},
+			{Version: 2026010102, Name: "types", Class: db.Expand, State: db.Applied, Applied: true, Run: 1},
 		}
 		ignored := cmpopts.IgnoreFields(db.Migration{}, "SHA256", "AppliedAt")
 		if diff := cmp.Diff(want, applied, ignored); diff != "" {
@@ -138,21 +69,24 @@ func TestUpStatusPendingDown(t *testing.T) {
 		if diff := cmp.Diff(applied, status); err != nil || diff != "" {
 			t.Error("what is applied differs from its status:", err, diff)
 		}
-		if applied, err := m.Up(ctx); len(applied) > 0 || err != nil {
-			t.Error(applied, err)
+		if done, err := m.Up(ctx, db.UpOptions{}); len(done.Applied) > 0 || err != nil {
+			t.Error(done, err)
 		}
 		undone, err := m.Down(ctx, 1)
-		if diff := cmp.Diff([]int64{2026010102}, undone); err != nil || diff != "" {
+		if diff := cmp.Diff([]string{"2026010102_types"}, names(undone)); err != nil || diff != "" {
 			t.Error(err, diff)
 		}
 		pending(1)
-		undone, err = m.Down(ctx, 100)
-		if diff := cmp.Diff([]int64{2026010101}, undone); err != nil || diff != "" {
+		undone, err = m.Down(ctx, 1)
+		if diff := cmp.Diff([]string{"2026010101_base"}, names(undone)); err != nil || diff != "" {
 			t.Error(err, diff)
 		}
 		pending(2)
-		if applied, err := m.Up(ctx); len(applied) != 2 || err != nil {
-			t.Error(applied, err)
+		if undone, err = m.Down(ctx, 0); len(undone) > 0 || err != nil {
+			t.Error(undone, err)
+		}
+		if done, err := m.Up(ctx, db.UpOptions{}); len(done.Applied) != 2 || err != nil {
+			t.Error(done, err)
 		}
 	})
 }
@@ -177,12 +111,12 @@ func TestAChangedFileIsRefused(t *testing.T) {
 	testkit.EachEmpty(t, func(t *testing.T, d *db.DB) {
 		t.Helper()
 		files := fstest.MapFS{"2026010101_a.sql": {Data: []byte("-- class: expand\n-- +goose Up\nCREATE TABLE a (x TEXT);\n-- +goose Down\nDROP TABLE a;\n")}}
-		if _, err := migrator(t, d, files).Up(t.Context()); err != nil {
+		if _, err := migrator(t, d, files).Up(t.Context(), db.UpOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		files["2026010101_a.sql"] = &fstest.MapFile{Data: append([]byte(nil), "-- class: expand\n-- +goose Up\nCREATE TABLE b (x TEXT);\n-- +goose Down\nDROP TABLE b;\n"...)}
 		files["2026010102_c.sql"] = &fstest.MapFile{Data: []byte("-- class: expand\n-- +goose Up\nCREATE TABLE c (x TEXT);\n-- +goose Down\nDROP TABLE c;\n")}
-		_, err := migrator(t, d, files).Up(t.Context())
+		_, err := migrator(t, d, files).Up(t.Context(), db.UpOptions{})
 		if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "migration a was changed") {
 			t.Error(err)
 		}
@@ -200,14 +134,14 @@ func TestAMigrationIsOneTransaction(t *testing.T) {
 		const up = "-- class: expand\n-- +goose Up\nCREATE TABLE a (x TEXT);\n%s\n-- +goose Down\nDROP TABLE a;\n"
 		broken := fstest.MapFS{"2026010101_a.sql": {Data: fmt.Appendf(nil, up, "INSERT INTO nowhere VALUES (1);")}}
 		m := migrator(t, d, broken)
-		if _, err := m.Up(t.Context()); err == nil {
+		if _, err := m.Up(t.Context(), db.UpOptions{}); err == nil {
 			t.Error("no error")
 		}
 		if n, err := m.Pending(t.Context()); n != 1 || err != nil {
 			t.Error(n, err)
 		}
 		repaired := fstest.MapFS{"2026010101_a.sql": {Data: fmt.Appendf(nil, up, "INSERT INTO a VALUES ('1');")}}
-		if _, err := migrator(t, d, repaired).Up(t.Context()); err != nil {
+		if _, err := migrator(t, d, repaired).Up(t.Context(), db.UpOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -222,7 +156,7 @@ func TestWhatFollowsTheMigrationsMayFail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.Up(t.Context()); !errors.Is(err, cause) {
+		if _, err := m.Up(t.Context(), db.UpOptions{}); !errors.Is(err, cause) {
 			t.Error(err)
 		}
 		if n, err := m.Pending(t.Context()); n != 0 || err != nil {
@@ -233,12 +167,14 @@ func TestWhatFollowsTheMigrationsMayFail(t *testing.T) {
 
 func TestFileNamesAndClassesAreChecked(t *testing.T) {
 	t.Parallel()
-	const good = "-- class: data\n-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 1;\n"
+	const good = "-- class: data\n-- +goose Up\nDELETE FROM a WHERE x IN (SELECT x FROM a LIMIT $batch);\n-- +goose Down\n"
 	for file, text := range map[string]string{
 		"20260101_short.sql":      good,
 		"2026010101_Capital.sql":  good,
 		"2026010101_no_class.sql": strings.TrimPrefix(good, "-- class: data\n"),
 		"2026010101_class.sql":    strings.Replace(good, "data", "magic", 1),
+		"2026010101_no_batch.sql": strings.Replace(good, "$batch", "7", 1),
+		"2026010101_no_end.sql":   strings.Replace(good, ";", "", 1),
 	} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +183,7 @@ func TestFileNamesAndClassesAreChecked(t *testing.T) {
 			if _, err := m.Status(t.Context()); err == nil || !strings.Contains(err.Error(), file) {
 				t.Error(err)
 			}
-			if _, err := m.Up(t.Context()); err == nil {
+			if _, err := m.Up(t.Context(), db.UpOptions{}); err == nil {
 				t.Error("it was applied")
 			}
 			if n, err := m.Pending(t.Context()); err == nil {
@@ -270,7 +206,7 @@ func TestTheLockIsWaitedForOnlyAsLongAsAsked(t *testing.T) {
 		first, err := db.NewMigrator(d, sequence(t, "", ""), lock, func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 			defer cancel()
-			if _, err := second.Up(ctx); err == nil {
+			if _, err := second.Up(ctx, db.UpOptions{}); err == nil {
 				t.Error("two migrate at once")
 			} else if d.Engine == db.SQLite && !fault.Is(err, fault.Unavailable) {
 				t.Error(err)
@@ -280,7 +216,7 @@ func TestTheLockIsWaitedForOnlyAsLongAsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := first.Up(t.Context()); err != nil {
+		if _, err := first.Up(t.Context(), db.UpOptions{}); err != nil {
 			t.Error(err)
 		}
 		if undone, err := second.Down(t.Context(), 1); len(undone) != 1 || err != nil {
@@ -295,7 +231,7 @@ func TestALockThatCannotBeMadeIsNoOtherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Up(t.Context()); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "another process") {
+	if _, err := m.Up(t.Context(), db.UpOptions{}); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "another process") {
 		t.Error(err)
 	}
 }

@@ -31,20 +31,16 @@ func RoundTrip(ctx context.Context, d *DB, sequence fs.FS) (problems []string, e
 	if err != nil {
 		return nil, err
 	}
-	all, err := m.list()
-	if err != nil {
-		return nil, err
-	}
-	err = m.locked(ctx, func(p *goose.Provider) error {
-		for _, mig := range all {
-			r := &roundTrip{db: d, mig: mig, p: p}
+	err = m.locked(ctx, nil, func(s *session) error {
+		for _, mig := range s.all {
+			r := &roundTrip{db: d, mig: mig, p: s.goose}
 			err := r.run(ctx)
 			problems = append(problems, r.problems...)
 			if errors.Is(err, errStuck) {
 				return nil // what follows would only repeat it
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", r.name(), err)
+				return fmt.Errorf("%s: %w", r.mig.String(), err)
 			}
 		}
 		return nil
@@ -66,10 +62,8 @@ type roundTrip struct {
 	problems []string
 }
 
-func (r *roundTrip) name() string { return fmt.Sprintf("%d_%s", r.mig.Version, r.mig.Name) }
-
 func (r *roundTrip) report(format string, args ...any) {
-	r.problems = append(r.problems, r.name()+": "+fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, r.mig.String()+": "+fmt.Sprintf(format, args...))
 }
 
 func (r *roundTrip) run(ctx context.Context) error {
@@ -132,7 +126,7 @@ func (r *roundTrip) seeded(ctx context.Context) (picture, error) {
 
 // keeps reports what an expand migration takes from the release that runs.
 func (r *roundTrip) keeps(before, up picture) {
-	if r.mig.Class != "expand" {
+	if r.mig.Class != Expand {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(before.rows)) {
@@ -160,7 +154,7 @@ func (r *roundTrip) sameSchema(step string, want, got picture) {
 
 // sameRows compares the rows of tables, in the columns that the migration keeps.
 func (r *roundTrip) sameRows(step string, want, got, kept picture) {
-	if r.mig.Class == "data" {
+	if r.mig.Class == Data {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(want.rows)) {

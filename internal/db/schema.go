@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// schema is the tables of a database by name, without those of goose, of River
-// and of the search engine's inside.
+// schema is the tables of a database by name, without those of the ledger of
+// migrations, of River and of the search engine's inside.
 type schema map[string]*table
 
 // table is what both engines know of a table. What only one of them says (its
@@ -122,8 +122,7 @@ func (s schema) table(name string) *table {
 }
 
 func isOurs(table string) bool {
-	return !strings.HasPrefix(table, "river_") && !strings.HasPrefix(table, "sqlite_") &&
-		!strings.HasPrefix(table, "schema_version") && table != "schema_files"
+	return !strings.HasPrefix(table, "river_") && !strings.HasPrefix(table, "sqlite_") && table != "schema_files"
 }
 
 // describe adds the lines of columns, primary key and foreign keys.

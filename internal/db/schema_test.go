@@ -74,7 +74,7 @@ watches: primary key (id)`), "\n")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.Up(t.Context()); err != nil {
+		if _, err := m.Up(t.Context(), db.UpOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		got := slices.DeleteFunc(common(t, d), func(line string) bool { // the one type whose names differ

@@ -97,7 +97,7 @@ func migrate(ctx context.Context, address string) error {
 	}
 	m, err := db.NewMigrator(d, db.Migrations(), "", func(ctx context.Context) error { return job.Migrate(ctx, d) })
 	if err == nil {
-		_, err = m.Up(ctx)
+		_, err = m.Up(ctx, db.UpOptions{})
 	}
 	return errors.Join(err, d.Close())
 }
