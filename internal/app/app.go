@@ -44,9 +44,6 @@ type Options struct {
 	Extract []string
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
-	// BackupTimes says when the newest verified backup was made and when one was
-	// last drilled, zero when never; nil leaves both out of the metrics.
-	BackupTimes func(ctx context.Context) (backup, drill time.Time)
 }
 
 // App is a built installation.

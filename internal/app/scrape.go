@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"os"
 	"sync"
@@ -118,20 +117,14 @@ func (a *App) seeDatabase(ctx context.Context, s sink) {
 	s.gauge("navidocs_database_wal_bytes", "Size of SQLite's write-ahead log.", wal)
 }
 
-// seeBackups: what never happened is infinitely long ago, so that it alarms.
 func (a *App) seeBackups(ctx context.Context, s sink) {
-	if a.options.BackupTimes == nil {
+	made, drilled, err := a.Backups.Times(ctx)
+	if err != nil {
 		return
 	}
-	age := func(t time.Time) float64 {
-		if t.IsZero() {
-			return math.Inf(1)
-		}
-		return a.options.Now().Sub(t).Seconds()
-	}
-	backup, drill := a.options.BackupTimes(ctx)
-	s.gauge("navidocs_backup_age_seconds", "Time since the newest verified backup was made.", age(backup))
-	s.gauge("navidocs_backup_drill_age_seconds", "Time since a backup was last restored as a drill.", age(drill))
+	now := a.options.Now()
+	s.gauge("navidocs_backup_age_seconds", "Time since the newest good backup was made, or since the installation.", now.Sub(made).Seconds())
+	s.gauge("navidocs_backup_drill_age_seconds", "Time since a backup was last restored as a drill, or since the installation.", now.Sub(drilled).Seconds())
 }
 
 func (a *App) seeDisk(ctx context.Context, s sink) {

@@ -40,8 +40,6 @@ type Options struct {
 	Settings []string
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
-	// BackupTimes are app.Options.BackupTimes.
-	BackupTimes func(ctx context.Context) (backup, drill time.Time)
 	// NoWorker leaves the jobs where they are.
 	NoWorker bool
 	// Demo loads the demo data.
@@ -86,7 +84,7 @@ func Build(t testing.TB, o Options) *app.App {
 		t.Fatal(err)
 	}
 	a, err := app.New(t.Context(), app.Options{
-		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now, BackupTimes: o.BackupTimes,
+		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now,
 		Extract: testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
 	})
 	if err != nil {

@@ -222,17 +222,3 @@ func (s *Service) manifest(ctx context.Context, id string) (Manifest, error) {
 	}
 	return m, err
 }
-
-// Latest is when the newest good backup was made and when one was last
-// drilled; zero when never.
-func Latest(entries []Entry) (made, drilled time.Time) {
-	for _, e := range entries {
-		if e.VerifiedAt != nil && e.Created.After(made) {
-			made = e.Created
-		}
-		if e.DrilledAt != nil && e.DrilledAt.After(drilled) {
-			drilled = *e.DrilledAt
-		}
-	}
-	return made, drilled
-}

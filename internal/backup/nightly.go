@@ -54,18 +54,9 @@ func (s *Service) due(ctx context.Context) (bool, error) {
 	if night.After(now) {
 		night = night.AddDate(0, 0, -1)
 	}
-	// A new installation has nothing to lose before its first night.
-	begun, err := db.One(ctx, d, optionalTime, "SELECT min(applied_at) FROM schema_files")
+	since, _, err := s.Times(ctx)
 	if err != nil {
 		return false, err
-	}
-	last, err := db.One(ctx, d, optionalTime, "SELECT max(started_at) FROM backups WHERE state IN ('completed', 'incomplete')")
-	if err != nil {
-		return false, err
-	}
-	since := begun
-	if last.After(since) {
-		since = last
 	}
 	if since.IsZero() || !since.Before(night) {
 		return false, nil
@@ -80,6 +71,30 @@ func (s *Service) due(ctx context.Context) (bool, error) {
 		})
 	}
 	return true, nil
+}
+
+// Times says since when there has been no newer good backup, and since when no
+// newer drill: since the installation where there has been none, for that has
+// nothing to lose before its first night.
+func (s *Service) Times(ctx context.Context) (made, drilled time.Time, err error) {
+	defer fault.Wrap(&err, "times of the backups")
+	begun, err := db.One(ctx, s.options.DB, optionalTime, "SELECT min(applied_at) FROM schema_files")
+	if err != nil {
+		return made, drilled, err
+	}
+	made, err = db.One(ctx, s.options.DB, optionalTime, "SELECT max(started_at) FROM backups WHERE state IN ('completed', 'incomplete')")
+	if err != nil {
+		return made, drilled, err
+	}
+	drilled, err = db.One(ctx, s.options.DB, optionalTime, "SELECT max(drilled_at) FROM backups")
+	return later(made, begun), later(drilled, begun), err
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func optionalTime(r db.Row) (time.Time, error) {

@@ -138,3 +138,14 @@ func Administer(ctx context.Context, address string, statements ...string) (err 
 		return nil
 	}))
 }
+
+// Checkpoint brings SQLite's write-ahead log into the database and empties it;
+// false when somebody still reads what is older.
+func (d *DB) Checkpoint(ctx context.Context) (done bool, err error) {
+	defer fault.Wrap(&err, "checkpoint")
+	var busy, frames, moved int
+	if err := d.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+		return false, mapError(err)
+	}
+	return busy == 0, nil
+}

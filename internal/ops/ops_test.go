@@ -1,7 +1,6 @@
 package ops_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -29,7 +28,7 @@ type exported map[string]map[string][]string
 // scrape asks a server that has answered, read a paper and is backed up.
 func scrape(t *testing.T) exported {
 	t.Helper()
-	s := apptest.New(t, apptest.Options{BackupTimes: func(context.Context) (time.Time, time.Time) { return time.Now(), time.Now() }})
+	s := apptest.New(t, apptest.Options{})
 	c := s.User("ada@example.org", "", "")
 	c.Read(c.Upload("a.txt", []byte("all is well")).ID)
 	testkit.Eventually(t, func() error { // the attempt is counted after its effect is seen
