@@ -304,4 +304,3 @@ func work(t testing.TB, a *app.App, n int) {
 type waiting struct{}
 
 func (waiting) Kind() string { return "test.waiting" }
-
