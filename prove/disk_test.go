@@ -153,3 +153,38 @@ func goOn(t *testing.T, s *server, c *client, kept []document.ID, unread int) {
 	t.Logf("PROVED: %d papers were unread when there was room again, all %d were ready %s later; %d blobs verified, integrity_check ok",
 		unread, len(kept), took.Round(100*time.Millisecond), i.blobs)
 }
+
+// Health tells a full disk of the files and one of the database, while all that
+// was there is served, and takes it back when there is room.
+func TestHealthTellsAFullDisk(t *testing.T) {
+	files, base := smallDisk(t, 8), smallDisk(t, 8)
+	s := serveAt(t, t.TempDir(), "BLOB_URL="+filepath.Join(files, "blobs"), "DATABASE_URL="+filepath.Join(base, "navidocs.db"))
+	c := register(t, s.url)
+	c.read(c.add("first.txt", []byte("the first paper")), time.Minute)
+	health := func(what, status, storage string) time.Duration {
+		t.Helper()
+		begun := time.Now()
+		wait(t, 10*time.Second, func() error {
+			var h struct{ Status, Database, Storage, Workers string }
+			c.get("/api/health", &h) // 200 throughout
+			if h.Status != status || h.Storage != storage || h.Database != "connected" || h.Workers != "running" {
+				return fmt.Errorf("%s: %+v", what, h)
+			}
+			return nil
+		})
+		return time.Since(begun)
+	}
+	health("at first", "ok", "ok")
+	for what, dir := range map[string]string{"files": files, "database": base} {
+		name := ballast(t, dir, 0)
+		told := health(what, "degraded", "full")
+		var boats []struct{ ID string }
+		c.get("/api/boats", &boats)
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+		back := health(what, "ok", "ok")
+		t.Logf("PROVED: the full disk of the %s was told after %s, reads went on, room again was told after %s", what, told.Round(time.Millisecond), back.Round(time.Millisecond))
+	}
+	s.alive()
+}

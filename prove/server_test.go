@@ -60,6 +60,7 @@ type server struct {
 	port    string
 	url     string
 	environ []string
+	socket  *os.File // passed to the process, which then opens none
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when cmd has ended
 }
@@ -70,8 +71,17 @@ func serve(t testing.TB) *server {
 	return serveAt(t, t.TempDir())
 }
 
-// serveAt is serve with the data in a folder that is there.
-func serveAt(t testing.TB, home string) *server {
+// serveAt is serve with the data in a folder that is there, and NAME=value
+// settings.
+func serveAt(t testing.TB, home string, settings ...string) *server {
+	t.Helper()
+	s := prepare(t, home, settings...)
+	s.start()
+	return s
+}
+
+// prepare is serveAt without starting the process.
+func prepare(t testing.TB, home string, settings ...string) *server {
 	t.Helper()
 	program, err := build()
 	if err != nil {
@@ -79,17 +89,16 @@ func serveAt(t testing.TB, home string) *server {
 	}
 	s := &server{t: t, program: program, home: home, log: filepath.Join(t.TempDir(), "log"), port: freePort(t)}
 	s.url = "http://127.0.0.1:" + s.port
-	s.environ = []string{
+	s.environ = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
 		"APP_ENV=test", "REGISTRATION=open", "RATE_LIMIT_MAX_REQUESTS=100000000", "LOG_LEVEL=warn", "LISTEN=127.0.0.1", "PORT=" + s.port,
-	}
+	}, settings...)
 	t.Cleanup(func() {
 		s.end(syscall.SIGKILL)
 		if t.Failed() {
 			t.Logf("the end of the server's log:\n%s", tail(s.log, 4000))
 		}
 	})
-	s.start()
 	return s
 }
 
@@ -111,7 +120,14 @@ func (s *server) start() {
 		s.t.Fatal(err)
 	}
 	defer f.Close()
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), s.program, "--home", s.home, "serve")
+	args := []string{s.program, "--home", s.home, "serve"}
+	if s.socket != nil { // its process has to know its own number before it begins
+		args = append([]string{"/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"`}, args...)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), args[0], args[1:]...)
+	if s.socket != nil {
+		cmd.ExtraFiles = []*os.File{s.socket}
+	}
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.environ, f, f
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)

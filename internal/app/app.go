@@ -63,6 +63,7 @@ type App struct {
 	kv       kv.Store
 	metrics  *metrics
 	probes   *probes
+	closing  sync.Mutex // guards closers
 	closers  []func() error
 	ready    atomic.Bool
 	stopping chan struct{} // closed when the server lets go of open streams
@@ -280,8 +281,11 @@ func (a *App) limit(ctx context.Context, key string, limit int, window time.Dura
 // Migrator is the installation's migrator.
 func (a *App) Migrator() *db.Migrator { return a.migrator }
 
-// Close lets go of everything, the last opened first.
+// Close lets go of everything, the last opened first. A second call waits for
+// the first and does nothing.
 func (a *App) Close() error {
+	a.closing.Lock()
+	defer a.closing.Unlock()
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		errs = append(errs, a.closers[i]())

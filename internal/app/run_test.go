@@ -41,8 +41,11 @@ func run(t *testing.T, o apptest.Options, parts app.Parts) *running {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &running{a, l.Addr().String(), stop, make(chan error, 1)}
-	go func() { r.ended <- a.Run(ctx, parts, l) }()
-	t.Cleanup(stop)
+	go func() {
+		r.ended <- a.Run(ctx, parts, l)
+		close(r.ended)
+	}()
+	t.Cleanup(func() { stop(); <-r.ended })
 	testkit.Eventually(t, func() error {
 		if status, err := r.get(t, "/readyz"); status != http.StatusOK {
 			return fmt.Errorf("not ready: %d, %w", status, err)

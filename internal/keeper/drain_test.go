@@ -51,7 +51,7 @@ func takeOver(t *testing.T, rounds int, start starter) map[string]*tally {
 	t.Helper()
 	socket := listen(t)
 	stop := start(t, share(t, socket))
-	c := &crowd{t: t, url: "http://" + distant(t, socket).Addr().String()}
+	c := &crowd{t: t, url: "http://" + testkit.Distant(t, socket.Addr().String())}
 	shared := two()
 	tallies := map[string]*tally{
 		"HTTP/1.1 kept alive":     c.come(16, keepAlive, false),
