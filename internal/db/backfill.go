@@ -35,7 +35,7 @@ const quick = 15 * time.Millisecond
 func (b Batch) next(size int, took time.Duration) int {
 	switch {
 	case took > quick:
-		return max(size/2, min(b.Size, 10))
+		return max(size/2, b.Size/4, 1) // where finding the rows takes long, fewer of them is no help
 	case took < quick/2:
 		return min(2*size, b.Size)
 	}
@@ -52,7 +52,8 @@ const batchMark = "$batch"
 //
 //	UPDATE boats SET flag = 'GB' WHERE id IN (SELECT id FROM boats WHERE flag = 'UK' LIMIT $batch)
 //
-// Thus it goes on where it was when the process was killed. A statement that
+// An index should find these rows: without one each batch reads past all that
+// are done. It goes on where it was when the process was killed. A statement that
 // does not use up its rows would never end: it is an error (fault.Internal)
 // when far more rows were changed than all tables had.
 func Backfill(ctx context.Context, d *DB, b Batch, statement string, args ...any) (done Backfilled, err error) {

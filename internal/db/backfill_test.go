@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	things = "expand|CREATE TABLE things (id BIGINT PRIMARY KEY, n BIGINT NOT NULL DEFAULT 0, ready BOOLEAN NOT NULL DEFAULT FALSE);|DROP TABLE things;"
+	things = "expand|CREATE TABLE things (id BIGINT PRIMARY KEY, n BIGINT NOT NULL DEFAULT 0, ready BOOLEAN NOT NULL DEFAULT FALSE);\nCREATE INDEX things_ready ON things (ready);|DROP TABLE things;"
 	fill   = "UPDATE things SET n = n + 1, ready = TRUE WHERE id IN (SELECT id FROM things WHERE NOT ready LIMIT $batch)"
 	seed   = "INSERT INTO things (id) WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < $1) SELECT i FROM s"
 )
@@ -89,7 +89,7 @@ func TestABackfillNeedsABatchAndStopsWhenTold(t *testing.T) {
 // row twice.
 func TestAKilledDataMigrationGoesOn(t *testing.T) {
 	t.Parallel()
-	const rows = 20_000
+	const rows = 10_000
 	testkit.EachEmpty(t, func(t *testing.T, d *db.DB) {
 		t.Helper()
 		thing(t, d, rows)
