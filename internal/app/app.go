@@ -170,11 +170,7 @@ func (a *App) cacheDir() string { return filepath.Join(a.options.Config.DataDir(
 
 func (a *App) buildServices(ctx context.Context) (err error) {
 	c, log := a.options.Config, a.options.Log
-	a.Jobs, err = job.New(a.DB, job.Config{
-		Log: log, LockPath: filepath.Join(c.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
-		Observe: a.metrics.observeJob,
-	})
-	if err != nil {
+	if a.Jobs, err = a.newQueue(); err != nil {
 		return err
 	}
 	signing, err := secret(c.Auth.JWTSecret, filepath.Join(c.KeyDir(), "jwt"))
@@ -206,6 +202,13 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.registerJobs()
 	return nil
+}
+
+func (a *App) newQueue() (*job.Queue, error) {
+	return job.New(a.DB, job.Config{
+		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Observe: a.metrics.observeJob,
+	})
 }
 
 // changed wakes whoever watches a document.

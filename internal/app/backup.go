@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"navidocs/internal/account"
@@ -31,33 +32,49 @@ type BackupOptions struct {
 	Offline bool
 }
 
-// OpenBackups opens what backups need and no more: the schema stays as it is,
-// and a database that cannot be used does not stand in the way of a restore.
-func OpenBackups(ctx context.Context, o Options, b BackupOptions) (_ *backup.Service, closed func() error, err error) {
-	defer fault.Wrap(&err, "app.OpenBackups")
+// Open opens what an operator's command needs and no more: the schema stays as
+// it is, nothing runs. With Offline not even the database is opened, so that a
+// broken one does not stand in the way of a restore. Close it.
+func Open(ctx context.Context, o Options, b BackupOptions) (a *App, err error) {
+	defer fault.Wrap(&err, "app.Open")
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &App{options: o, metrics: newMetrics(o.Version)}
+	a = &App{options: o, metrics: newMetrics(o.Version)}
+	opened := a // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.Close())
+			err = errors.Join(err, opened.Close())
 		}
 	}()
 	if err := a.openStore(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !b.Offline {
 		if err := a.openDatabase(ctx); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if a.Jobs, err = job.New(a.DB, job.Config{Log: o.Log}); err != nil {
-			return nil, nil, err
+		if err := a.hasSchema(ctx); err != nil {
+			return nil, err
+		}
+		if a.Jobs, err = a.newQueue(); err != nil {
+			return nil, err
 		}
 		a.Events = event.New(a.DB, a.Jobs)
 	}
-	s, err := a.newBackups(b)
-	return s, a.Close, err
+	a.Backups, err = a.newBackups(b)
+	return a, err
+}
+
+func (a *App) hasSchema(ctx context.Context) (err error) {
+	if a.migrator, err = a.newMigrator(); err != nil {
+		return err
+	}
+	all, err := a.migrator.Status(ctx)
+	if err == nil && !slices.ContainsFunc(all, func(m db.Migration) bool { return m.Applied }) {
+		err = fault.New(fault.Conflict, "the database is empty: start the server once, or navidocs migrate up")
+	}
+	return err
 }
 
 func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
@@ -131,4 +148,26 @@ func (nightlyArgs) Kind() string { return "backup.nightly" }
 func (a *App) RecoveryKey() (secret string, err error) {
 	_, secret, err = backup.RecoveryKey(a.options.Config.KeyDir())
 	return secret, err
+}
+
+// Doctor examines the installation.
+func (a *App) Doctor(fix bool) *ops.Doctor {
+	return &ops.Doctor{
+		Config: a.options.Config, DB: a.DB, Store: a.Store, Jobs: a.Jobs, Backups: a.Backups, Schema: migrateCopy, Pending: a.pending, Now: a.options.Now, Fix: fix,
+	}
+}
+
+// pending lists the migrations that wait, and those whose file was changed
+// after they had been applied.
+func (a *App) pending(ctx context.Context) (waiting, changed []string, err error) {
+	all, err := a.migrator.Status(ctx)
+	for _, m := range all {
+		switch m.State {
+		case db.Changed:
+			changed = append(changed, m.Name)
+		case db.Pending:
+			waiting = append(waiting, m.Name)
+		}
+	}
+	return waiting, changed, err
 }

@@ -35,14 +35,6 @@ func (c *cli) backup() *cobra.Command {
 
 // with opens what backups need, runs f, and closes it.
 func (b *backups) with(ctx context.Context, offline bool, f func(s *backup.Service) error) error {
-	cfg, err := b.config()
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	o := app.BackupOptions{From: b.from, Offline: offline}
 	if b.identity != "" {
 		text, err := os.ReadFile(b.identity)
@@ -51,13 +43,7 @@ func (b *backups) with(ctx context.Context, offline bool, f func(s *backup.Servi
 		}
 		o.Identity = string(text)
 	}
-	s, closed, err := app.OpenBackups(ctx, app.Options{
-		Config: cfg, Log: app.NewLog(b.env.Stderr, cfg.Operation.LogLevel), Version: Version(), Extract: []string{self, "extract"},
-	}, o)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(s), closed())
+	return b.quietly(ctx, o, func(a *app.App) error { return f(a.Backups) })
 }
 
 func (b *backups) create() *cobra.Command {

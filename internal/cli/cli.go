@@ -124,7 +124,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.home, "home", "", "folder of data, backups and state (the working folder unless given)")
 	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
-	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.queue(), c.metrics(), c.version(), c.user(), c.demo(), c.document(), c.openapi(), c.extract())
+	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.queue(), c.doctor(), c.metrics(), c.version(), c.user(), c.demo(), c.document(), c.openapi(), c.extract())
 	return root
 }
 
@@ -176,16 +176,39 @@ func (c *cli) config(extra ...string) (config.Config, error) {
 
 // open builds the installation for a command.
 func (c *cli) open(ctx context.Context, cfg config.Config) (*app.App, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	for _, notice := range cfg.Notices() {
 		fmt.Fprintln(c.env.Stderr, notice)
 	}
-	return app.New(ctx, app.Options{
+	o, err := c.options(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return app.New(ctx, o)
+}
+
+func (c *cli) options(cfg config.Config) (app.Options, error) {
+	self, err := os.Executable()
+	return app.Options{
 		Config: cfg, Log: app.NewLog(c.env.Stderr, cfg.Operation.LogLevel), Version: Version(), Extract: []string{self, "extract"},
-	})
+	}, err
+}
+
+// quietly opens the installation as it is, without a change of its schema, runs
+// f, and closes it.
+func (c *cli) quietly(ctx context.Context, b app.BackupOptions, f func(a *app.App) error) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	o, err := c.options(cfg)
+	if err != nil {
+		return err
+	}
+	a, err := app.Open(ctx, o, b)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(a), a.Close())
 }
 
 // with opens the installation, runs f, and closes it.

@@ -24,7 +24,7 @@ func (c *cli) queue() *cobra.Command {
 
 // onQueue opens the installation for a command that works on its queue.
 func (c *cli) onQueue(cmd *cobra.Command, f func(ctx context.Context, q *job.Queue) error) error {
-	return c.with(cmd.Context(), func(a *app.App) error { return f(cmd.Context(), a.Jobs) })
+	return c.quietly(cmd.Context(), app.BackupOptions{}, func(a *app.App) error { return f(cmd.Context(), a.Jobs) })
 }
 
 // dryRun adds the flag of commands that write.

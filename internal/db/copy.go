@@ -22,7 +22,7 @@ func (d *DB) CopyInto(ctx context.Context, path string) (err error) {
 		return fault.New(fault.Unsupported, "only a SQLite database is copied into a file")
 	}
 	// Without syncs of the copy: it is read, hashed and compressed right away.
-	pool, err := openPool(d.Path, 1, "&_pragma=synchronous(0)&_pragma=cache_size(-65536)")
+	pool, err := openPool(address(d.Path, "&_pragma=synchronous(0)&_pragma=cache_size(-65536)"), 1)
 	if err != nil {
 		return err
 	}
@@ -35,11 +35,12 @@ func (d *DB) CopyInto(ctx context.Context, path string) (err error) {
 // byte of it, and no file beside it, is written.
 func OpenCopy(ctx context.Context, path string) (_ *DB, err error) {
 	defer fault.Wrap(&err, "open the copy %s", path)
-	pool, err := sql.Open("sqlite", dsn(path)+"?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=cache_size(-65536)&_pragma=foreign_keys(1)")
+	reader := dsn(path) + "?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=cache_size(-65536)&_pragma=foreign_keys(1)"
+	pool, err := openPool(reader, 8)
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{Engine: SQLite, Path: path, write: pool, read: pool, now: zeroTime}
+	d := &DB{Engine: SQLite, Path: path, reader: reader, write: pool, read: pool, now: zeroTime}
 	if _, err := One(ctx, d, Scalar[int], "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return nil, closing(d, err)
 	}
@@ -59,7 +60,14 @@ func (d *DB) Check(ctx context.Context, quick bool) (problems []string, err erro
 	if quick {
 		pragma = "quick_check"
 	}
-	lines, err := Collect(ctx, d, Scalar[string], "PRAGMA "+pragma)
+	// From a connection of its own: one that has searched before remembers the
+	// full-text index as it was, and takes what was written since for damage.
+	fresh, err := d.fresh()
+	if err != nil {
+		return nil, err
+	}
+	defer fresh.Close() //nolint:errcheck // it has only read
+	lines, err := Collect(ctx, fresh, Scalar[string], "PRAGMA "+pragma)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +83,12 @@ func (d *DB) Check(ctx context.Context, quick bool) (problems []string, err erro
 		return fmt.Sprintf("foreign_key_check: %d rows of %s refer to rows of %s that are gone", n, table, parent), err
 	}, `SELECT "table", parent, count(*) FROM pragma_foreign_key_check GROUP BY "table", parent ORDER BY 1, 2`)
 	return append(problems, orphans...), err
+}
+
+// fresh is the same SQLite file, read by a new connection.
+func (d *DB) fresh() (*DB, error) {
+	pool, err := openPool(d.reader, 1)
+	return &DB{Engine: SQLite, Path: d.Path, write: pool, read: pool, now: d.now}, err
 }
 
 // Snapshot calls f with a view of the database at one instant. On PostgreSQL

@@ -11,7 +11,9 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +54,7 @@ type DB struct {
 	// writer's cannot be kept: its only connection is inside a transaction.
 	reading statements
 	pool    *pgxpool.Pool
+	reader  string       // SQLite only: how a reader opens the file
 	use     *flock.Flock // SQLite only: tells that a process has the file open
 	now     func() time.Time
 	observe func(kind string, took time.Duration)
@@ -117,29 +120,51 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 // openFile opens a file that use, when it is given, says is in use.
 func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ *DB, err error) {
 	o.complete()
-	d := &DB{Engine: SQLite, Path: path, now: o.Now, use: use, observe: o.Observe}
-	if d.write, err = openPool(path, 1, ""); err != nil {
+	d := &DB{Engine: SQLite, Path: path, reader: address(path, "&_pragma=query_only(1)"), now: o.Now, use: use, observe: o.Observe}
+	if d.write, err = openPool(address(path, ""), 1); err != nil {
 		return nil, closing(d, err)
 	}
 	if err := d.checkSQLite(ctx); err != nil {
 		return nil, closing(d, err)
 	}
-	if d.read, err = openPool(path, o.Readers, "&_pragma=query_only(1)"); err != nil {
+	if d.read, err = openPool(d.reader, o.Readers); err != nil {
 		return nil, closing(d, err)
 	}
-	if d.jobs, err = openPool(path, 1, ""); err != nil {
+	if d.jobs, err = openPool(address(path, ""), 1); err != nil {
 		return nil, closing(d, err)
 	}
 	if d.file, err = os.Stat(path); err != nil {
 		return nil, closing(d, err)
 	}
+	if err := closeToOthers(path); err != nil {
+		return nil, closing(d, err)
+	}
 	return d, nil
 }
 
-// openPool opens connections to a SQLite file. FULL, because a boat loses power.
-func openPool(path string, conns int, extra string) (*sql.DB, error) {
-	pool, err := sql.Open("sqlite", dsn(path)+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"+
-		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate"+extra)
+// closeToOthers takes from everybody but the owner what SQLite's files were
+// made with. It opens none of them.
+func closeToOthers(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(path+suffix, info.Mode().Perm()&^0o077)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) { // another owner's: doctor tells
+			return err
+		}
+	}
+	return nil
+}
+
+// address says how a SQLite file is opened. FULL, because a boat loses power.
+func address(path, extra string) string {
+	return dsn(path) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate" + extra
+}
+
+func openPool(address string, conns int) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite", address)
 	if err != nil {
 		return nil, err
 	}

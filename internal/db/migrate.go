@@ -207,7 +207,7 @@ func (s *session) provider(pool *sql.DB) (*goose.Provider, error) {
 // waiting for a lock stops everybody who comes after.
 func (d *DB) migrationPool(budget time.Duration) (*sql.DB, error) {
 	if d.Engine == SQLite {
-		return openPool(d.Path, 2, "")
+		return openPool(address(d.Path, ""), 2)
 	}
 	ms := strconv.FormatInt(budget.Milliseconds(), 10)
 	return stdlib.OpenDB(*d.pool.Config().ConnConfig, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
