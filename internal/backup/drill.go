@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"navidocs/internal/blob"
 	"navidocs/internal/config"
@@ -53,6 +54,64 @@ func (s *Service) Drill(ctx context.Context, id string) (r Report, err error) {
 		})
 	}
 	return r, err
+}
+
+// Copy restores the database of a backup, the newest one unless an id is given,
+// for a trial. drop closes and removes it; until then no backup is made or
+// removed.
+func (s *Service) Copy(ctx context.Context, id string) (_ *db.DB, drop func() error, err error) {
+	defer fault.Wrap(&err, "restore a copy")
+	var undo []func()
+	undoAll := func() {
+		for _, f := range slices.Backward(undo) {
+			f()
+		}
+	}
+	defer func() {
+		if err != nil {
+			undoAll()
+		}
+	}()
+	unlock, err := s.lock(ctx, shared)
+	if err != nil {
+		return nil, nil, err
+	}
+	undo = append(undo, unlock)
+	m, err := s.newest(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	home, done, err := s.work()
+	if err != nil {
+		return nil, nil, err
+	}
+	undo = append(undo, done)
+	c := s.drillConfig(home)
+	if err := os.MkdirAll(c.DataDir(), 0o700); err != nil {
+		return nil, nil, diskError(err)
+	}
+	gone, err := s.bringDatabase(ctx, m, &c)
+	if err != nil {
+		return nil, nil, err
+	}
+	undo = append(undo, gone)
+	d, err := db.Open(ctx, db.Options{URL: c.Storage.Database, Now: s.options.Now})
+	return d, func() error { defer undoAll(); return d.Close() }, err
+}
+
+// newest is the manifest of a backup, the newest one when none is named.
+func (s *Service) newest(ctx context.Context, id string) (Manifest, error) {
+	if id != "" {
+		return s.manifest(ctx, id)
+	}
+	all, err := s.List(ctx)
+	if err != nil {
+		return Manifest{}, err
+	}
+	if len(all) == 0 {
+		return Manifest{}, fault.New(fault.NotFound, "there are no backups: make one with navidocs backup create")
+	}
+	return s.manifest(ctx, all[0].ID)
 }
 
 // fits refuses a backup that this release cannot bring back.

@@ -19,7 +19,6 @@ import (
 
 	"navidocs/internal/app"
 	"navidocs/internal/config"
-	"navidocs/internal/db"
 	"navidocs/internal/fault"
 )
 
@@ -108,8 +107,6 @@ type cli struct {
 	home     string
 	envFiles []string
 	json     bool
-	// restored opens the newest backup, restored for a trial; drop removes it.
-	restored func(context.Context, config.Config) (d *db.DB, drop func() error, err error)
 }
 
 func (c *cli) root() *cobra.Command {

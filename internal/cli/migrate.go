@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"navidocs/internal/app"
+	"navidocs/internal/backup"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -193,8 +195,18 @@ func (c *cli) migrateDown() *cobra.Command {
 	return cmd
 }
 
+// down makes a backup before anything is lost.
 func (c *cli) down(ctx context.Context, m *db.Migrator, plan db.DownPlan) error {
-	// The fresh backup is made here (backup.Create, reason "before migrate down"), before anything is lost.
+	err := c.quietly(ctx, app.BackupOptions{}, func(a *app.App) error {
+		made, err := a.Backups.Create(ctx, backup.CreateOptions{Reason: "before migrate down"})
+		if err == nil && !c.json {
+			fmt.Fprintln(c.env.Stdout, "backed up as", made.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	if _, err := m.Down(ctx, len(plan.Undo)); err != nil {
 		return err
 	}

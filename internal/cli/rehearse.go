@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"navidocs/internal/app"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -26,37 +27,40 @@ func (c *cli) migrateRehearse() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			copied, drop, err := c.openCopy(cmd.Context(), cfg, on)
-			if err != nil {
-				return err
+			if on != "" {
+				return c.rehearseOn(cmd.Context(), cfg, on)
 			}
-			done, err := db.Rehearse(cmd.Context(), copied, db.Migrations(), func(ctx context.Context) error { return job.Migrate(ctx, copied) })
-			if err = errors.Join(err, drop()); err != nil {
-				return err
-			}
-			return errors.Join(writeRehearsal(cfg, done), c.printRehearsal(done))
+			return c.quietly(cmd.Context(), app.BackupOptions{Offline: true}, func(a *app.App) error {
+				copied, drop, err := a.Backups.Copy(cmd.Context(), "")
+				if err != nil {
+					return err
+				}
+				return c.rehearse(cmd.Context(), cfg, copied, drop)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&on, "on", "", "file or address of a restored database, which is changed (the newest backup, restored, unless given)")
 	return cmd
 }
 
-// openCopy opens a database that may be changed and has the data of ours.
-func (c *cli) openCopy(ctx context.Context, cfg config.Config, on string) (*db.DB, func() error, error) {
-	if on == "" {
-		if c.restored == nil {
-			return nil, nil, fault.New(fault.Conflict, "say with --on which restored copy of the database to rehearse on")
-		}
-		return c.restored(ctx, cfg)
-	}
+// rehearseOn takes a database that may be changed and has the data of ours.
+func (c *cli) rehearseOn(ctx context.Context, cfg config.Config, on string) error {
 	if same(on, cfg.Storage.Database) {
-		return nil, nil, fault.New(fault.Conflict, "%s is the database itself: rehearse on a restored copy", on)
+		return fault.New(fault.Conflict, "%s is the database itself: rehearse on a restored copy", on)
 	}
 	copied, err := db.Open(ctx, db.Options{URL: on})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return copied, copied.Close, nil
+	return c.rehearse(ctx, cfg, copied, copied.Close)
+}
+
+func (c *cli) rehearse(ctx context.Context, cfg config.Config, copied *db.DB, drop func() error) error {
+	done, err := db.Rehearse(ctx, copied, db.Migrations(), func(ctx context.Context) error { return job.Migrate(ctx, copied) })
+	if err = errors.Join(err, drop()); err != nil {
+		return err
+	}
+	return errors.Join(writeRehearsal(cfg, done), c.printRehearsal(done))
 }
 
 // same tells whether two addresses are one, also by another name of the file.
