@@ -389,8 +389,9 @@ func (c *creation) publish() error {
 // reads again.
 const sample = 0.05
 
-// verify reads the backup back. The database was checked before it was packed,
-// so that its stored form is enough.
+// verify reads the backup back. What is in the database was checked in the copy
+// that was packed, so that the hash of its stored form is enough; drills and
+// verify unpack it.
 func (c *creation) verify(ctx context.Context) error {
 	o := VerifyOptions{Sample: sample, stored: true, always: c.fresh}
 	if c.options.Deep {

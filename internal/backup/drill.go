@@ -203,7 +203,8 @@ func (s *Service) bringDatabase(ctx context.Context, m Manifest, c *config.Confi
 	return drop, nil
 }
 
-// extract writes the stored database to a new file.
+// extract writes the stored database to a new file, which a loss of power may
+// take away.
 func (s *Service) extract(ctx context.Context, m Manifest, file string) error {
 	plain, err := s.openDatabase(ctx, m)
 	if err != nil {
@@ -215,7 +216,7 @@ func (s *Service) extract(ctx context.Context, m Manifest, file string) error {
 		return diskError(err)
 	}
 	_, err = io.Copy(f, &contextReader{ctx, plain})
-	return diskError(errors.Join(err, f.Sync(), f.Close()))
+	return diskError(errors.Join(err, f.Close()))
 }
 
 // tryDatabase holds the restored database against the manifest and migrates it.

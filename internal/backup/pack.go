@@ -28,7 +28,7 @@ func pack(ctx context.Context, dir, name string, r io.Reader, to []age.Recipient
 	}
 	defer func() { err = errors.Join(err, diskError(f.Close())) }()
 	sum := sha256.New()
-	out := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<20)
+	out := bufio.NewWriterSize(io.MultiWriter(&synced{f: f}, sum), 1<<20)
 	var sealed io.WriteCloser = nopCloser{out}
 	if len(to) > 0 {
 		if sealed, err = age.Encrypt(out, to...); err != nil {
@@ -48,6 +48,23 @@ func pack(ctx context.Context, dir, name string, r io.Reader, to []age.Recipient
 		return File{}, diskError(err)
 	}
 	return File{Name: name, Bytes: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil)), Plain: plain}, nil
+}
+
+// synced brings what is written to the platter bit by bit: all of it at once
+// would keep the disk, and thereby every commit of the database, waiting.
+type synced struct {
+	f     *os.File
+	since int
+}
+
+const syncEvery = 4 << 20
+
+func (s *synced) Write(p []byte) (int, error) {
+	n, err := s.f.Write(p)
+	if s.since += n; err == nil && s.since >= syncEvery {
+		s.since, err = 0, s.f.Sync()
+	}
+	return n, err
 }
 
 type nopCloser struct{ io.Writer }

@@ -137,7 +137,14 @@ func (r *restore) elsewhere(ctx context.Context) error {
 	if err := os.MkdirAll(c.KeyDir(), 0o700); err != nil {
 		return diskError(err)
 	}
-	if err := r.extract(ctx, r.m, filepath.Join(c.DataDir(), map[db.Engine]string{db.SQLite: "navidocs.db", db.Postgres: "db.dump"}[r.m.Engine])); err != nil {
+	database := filepath.Join(c.DataDir(), "navidocs.db")
+	if r.m.Engine == db.Postgres {
+		database = filepath.Join(c.DataDir(), "db.dump")
+	}
+	if err := r.extract(ctx, r.m, database); err != nil {
+		return err
+	}
+	if err := syncFile(database); err != nil {
 		return err
 	}
 	store, err := blob.OpenDisk(filepath.Join(c.DataDir(), "blobs"))
@@ -273,6 +280,15 @@ func (r *restore) safety(ctx context.Context, live *db.DB) error {
 	return nil
 }
 
+// syncFile brings a file that nobody writes to the platter.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // Windows syncs only what may be written
+	if err != nil {
+		return diskError(err)
+	}
+	return diskError(errors.Join(f.Sync(), f.Close()))
+}
+
 const restoringPrefix = ".restoring-"
 
 // sqlite exchanges the database file.
@@ -360,7 +376,10 @@ func (r *restore) ready(ctx context.Context, alone *db.Exclusive, live, work, co
 	if err := r.prepare(ctx, prepared); err != nil {
 		return err
 	}
-	return r.smoke(ctx, prepared, filepath.Join(work, "try"))
+	if err := r.smoke(ctx, prepared, filepath.Join(work, "try")); err != nil {
+		return err
+	}
+	return syncFile(prepared) // nobody has it open now
 }
 
 // smoke tries a copy of the prepared database, for trying writes to it.

@@ -26,7 +26,7 @@ type VerifyOptions struct {
 	// for in any case.
 	Sample float64
 
-	stored bool       // only the stored form of the database: it was checked before
+	stored bool       // only the hash of the stored database: what is in it was checked as it was packed
 	always []blobLine // papers that are read whatever the sample
 }
 
@@ -134,7 +134,7 @@ func (s *Service) hashFile(ctx context.Context, name string) (size int64, sum st
 // examineDatabase opens the stored database and holds it against the manifest.
 func (s *Service) examineDatabase(ctx context.Context, m Manifest, o VerifyOptions, r *Report) error {
 	if o.stored {
-		return s.decode(ctx, m, io.Discard, r)
+		return nil
 	}
 	dir, done, err := s.work()
 	if err != nil {
