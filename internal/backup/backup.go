@@ -13,6 +13,8 @@ package backup
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +27,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/gofrs/flock"
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/mem"
 
 	"navidocs/internal/blob"
 	"navidocs/internal/config"
@@ -130,31 +134,61 @@ const (
 )
 
 func (s *Service) sweep() error {
-	entries, err := os.ReadDir(s.local.dir)
-	if err != nil {
-		return diskError(err)
+	var left []string
+	for _, pattern := range []string{
+		s.local.path(makingPrefix + "*"), s.local.path(workPrefix + "*"), s.local.path(removingPrefix + "*"), filepath.Join(memoryDir, s.memoryPrefix()+"*"),
+	} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		left = append(left, found...)
 	}
-	for _, entry := range entries {
-		for _, prefix := range []string{makingPrefix, workPrefix, removingPrefix} {
-			if strings.HasPrefix(entry.Name(), prefix) {
-				if err := os.RemoveAll(filepath.Join(s.local.dir, entry.Name())); err != nil {
-					return diskError(err)
-				}
-			}
+	for _, name := range left {
+		if err := os.RemoveAll(name); err != nil {
+			return diskError(err)
 		}
 	}
 	return nil
 }
 
-// work makes a folder for passing files.
-func (s *Service) work() (dir string, done func(), err error) {
+// memoryDir is a file system in memory, where the system has one.
+const memoryDir = "/dev/shm"
+
+// memoryPrefix tells the passing folders of this installation from others'.
+func (s *Service) memoryPrefix() string {
+	sum := sha256.Sum256([]byte(s.local.dir))
+	return "navidocs-" + hex.EncodeToString(sum[:6]) + "-"
+}
+
+// ample is how many times what is needed must be free for passing files to go
+// into memory.
+const ample = 4
+
+// work makes a folder for passing files of so many bytes: in memory where there
+// is plenty, since a disk that is busy with them keeps every commit of the
+// database waiting, else beside the backups.
+func (s *Service) work(size int64) (dir string, done func(), err error) {
 	if err := os.MkdirAll(s.local.dir, 0o700); err != nil {
 		return "", nil, diskError(err)
 	}
-	if dir, err = os.MkdirTemp(s.local.dir, workPrefix); err != nil {
+	parent, prefix := s.local.dir, workPrefix
+	if need := uint64(max(size, 1<<20)) * ample; inMemory(need) { //nolint:gosec // positive
+		parent, prefix = memoryDir, s.memoryPrefix()
+	}
+	if dir, err = os.MkdirTemp(parent, prefix); err != nil {
 		return "", nil, diskError(err)
 	}
 	return dir, func() { _ = os.RemoveAll(dir) }, nil // what is left is swept
+}
+
+func inMemory(need uint64) bool {
+	shared, err := disk.Usage(memoryDir)
+	if err != nil || shared.Fstype != "tmpfs" || shared.Free < need {
+		return false
+	}
+	m, err := mem.VirtualMemory()
+	return err == nil && m.Available >= need
 }
 
 // identities open encrypted backups.

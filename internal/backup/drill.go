@@ -81,7 +81,7 @@ func (s *Service) Copy(ctx context.Context, id string) (_ *db.DB, drop func() er
 	if err != nil {
 		return nil, nil, err
 	}
-	home, done, err := s.work()
+	home, done, err := s.work(2 * m.Database.Plain)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +123,7 @@ func (s *Service) fits(m Manifest) error {
 }
 
 func (s *Service) drill(ctx context.Context, m Manifest, r *Report) error {
-	home, done, err := s.work()
+	home, done, err := s.work(2 * m.Database.Plain)
 	if err != nil {
 		return err
 	}

@@ -310,7 +310,7 @@ func (r *restore) sqlite(ctx context.Context) error {
 
 // preview weighs the loss while others may still be at work.
 func (r *restore) preview(ctx context.Context, live string) error {
-	dir, done, err := r.work()
+	dir, done, err := r.work(r.m.Database.Plain)
 	if err != nil {
 		return err
 	}
@@ -446,7 +446,7 @@ func sweepRestores(live, stamp string) error {
 // postgres exchanges the database by renaming it and its successor in one
 // transaction.
 func (r *restore) postgres(ctx context.Context) error {
-	dir, done, err := r.work()
+	dir, done, err := r.work(r.m.Database.Plain)
 	if err != nil {
 		return err
 	}
@@ -503,7 +503,7 @@ func (r *restore) weighPostgres(ctx context.Context, prepared string) error {
 }
 
 func (r *restore) smokePostgres(ctx context.Context, prepared string) error {
-	home, done, err := r.work()
+	home, done, err := r.work(r.m.Database.Plain)
 	if err != nil {
 		return err
 	}

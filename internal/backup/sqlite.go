@@ -18,15 +18,24 @@ const databaseFile = "db.zst"
 // copySQLite copies the database as of one instant, and packs, checks and
 // counts that copy: what the manifest says is what the backup holds.
 func (c *creation) copySQLite(ctx context.Context) (found content, err error) {
-	live, plain := c.Service.options.DB, filepath.Join(c.dir, "plain.db")
+	live := c.Service.options.DB
 	newest, err := db.Newest(ctx, live, live)
 	if err != nil {
 		return found, err
 	}
+	size, err := db.One(ctx, live, db.Scalar[int64], "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+	if err != nil {
+		return found, err
+	}
+	dir, done, err := c.work(size)
+	if err != nil {
+		return found, err
+	}
+	defer done()
+	plain := filepath.Join(dir, "plain.db")
 	if err := live.CopyInto(ctx, plain); err != nil {
 		return found, err
 	}
-	defer os.Remove(plain) //nolint:errcheck // swept with its folder at the latest
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		f, err := os.Open(plain) // our copy: nobody has it open for writing

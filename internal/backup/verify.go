@@ -136,7 +136,7 @@ func (s *Service) examineDatabase(ctx context.Context, m Manifest, o VerifyOptio
 	if o.stored {
 		return nil
 	}
-	dir, done, err := s.work()
+	dir, done, err := s.work(m.Database.Plain)
 	if err != nil {
 		return err
 	}
