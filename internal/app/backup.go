@@ -167,6 +167,7 @@ func (a *App) pending(ctx context.Context) (waiting, changed []string, err error
 			changed = append(changed, m.Name)
 		case db.Pending:
 			waiting = append(waiting, m.Name)
+		default: // applied, or no fault
 		}
 	}
 	return waiting, changed, err

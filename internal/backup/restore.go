@@ -225,7 +225,7 @@ func (r *restore) consent(ctx context.Context, w weighed, copied *db.DB) error {
 		if w.cause = err; err != nil && ctx.Err() != nil {
 			return err
 		}
-		loss.Tables = slices.DeleteFunc(tables, func(d db.Difference) bool { return slices.Contains(bookkeeping, d.Table) })
+		loss.Tables = slices.DeleteFunc(tables, func(d db.Difference) bool { return slices.Contains(bookkeeping(), d.Table) })
 	}
 	if w.cause != nil {
 		loss.Unknown = "the present database cannot be read: " + w.cause.Error()
@@ -245,7 +245,7 @@ func (r *restore) consent(ctx context.Context, w weighed, copied *db.DB) error {
 
 // bookkeeping are the tables that tell of backups, not of boats: each backup
 // is newer than its own copy.
-var bookkeeping = []string{"backups", "blob_leases"} //nolint:gochecknoglobals // a constant list
+func bookkeeping() []string { return []string{"backups", "blob_leases"} }
 
 // prepare brings a restored copy up to the present schema, tries it, and
 // brings back its papers and keys.

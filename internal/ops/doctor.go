@@ -62,9 +62,23 @@ type check struct {
 
 func (d *Doctor) checks() []check {
 	return []check{
-		{"recovery_key", d.recoveryKey}, {"modes", d.modes}, {"disk", d.disk}, {"memory", d.memory}, {"load", d.load}, {"clock", d.clock},
-		{"fs", d.fileSystem}, {"sqlite", d.sqlite}, {"db", d.database}, {"schema", d.schema}, {"search", d.search}, {"wal", d.wal},
-		{"processes", d.processes}, {"blobs", d.blobs}, {"queue", d.queue}, {"backup", d.backup}, {"drill", d.drill},
+		{"recovery_key", d.recoveryKey},
+		{"modes", d.modes},
+		{"disk", d.disk},
+		{"memory", d.memory},
+		{"load", d.load},
+		{"clock", d.clock},
+		{"fs", d.fileSystem},
+		{"sqlite", d.sqlite},
+		{"db", d.database},
+		{"schema", d.schema},
+		{"search", d.search},
+		{"wal", d.wal},
+		{"processes", d.processes},
+		{"blobs", d.blobs},
+		{"queue", d.queue},
+		{"backup", d.backup},
+		{"drill", d.drill},
 	}
 }
 
@@ -115,9 +129,7 @@ func pass(format string, args ...any) (Finding, error) {
 	return Finding{Verdict: Pass, Text: fmt.Sprintf(format, args...)}, nil
 }
 
-func skip(format string, args ...any) (Finding, error) {
-	return Finding{Verdict: Skip, Text: fmt.Sprintf(format, args...)}, nil
-}
+func skip(text string) (Finding, error) { return Finding{Verdict: Skip, Text: text}, nil }
 
 func warn(remedy, format string, args ...any) (Finding, error) {
 	return Finding{Verdict: Warn, Text: fmt.Sprintf(format, args...), Remedy: remedy}, nil
