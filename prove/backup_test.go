@@ -218,9 +218,10 @@ func (w *writing) stop() error {
 }
 
 // Whenever a backup, a prune, a restore or a migration is killed: the database
-// is whole, and it is one of those that there could be; what lists is whole.
+// is whole and has the rows of before or those of the backup, and what lists is
+// whole.
 func TestKillsOfBackupPruneRestoreAndMigrate(t *testing.T) {
-	const kills = 200
+	const kills, most = 200, 600
 	h, dice := newHome(t), seeded(2)
 	h.change(func(ctx context.Context, tx *db.Tx) error {
 		for range 1500 {
@@ -231,41 +232,74 @@ func TestKillsOfBackupPruneRestoreAndMigrate(t *testing.T) {
 		return nil
 	})
 	h.run("backup", "create")
-	struck, whole := map[string]int{}, map[string]int{}
-	for i := range kills {
+	struck, ended, took := map[string]int{}, map[string]int{}, map[string]time.Duration{}
+	n := 0
+	for i := 0; n < kills && i < most; i++ {
 		h.change(func(ctx context.Context, tx *db.Tx) error { return addLine(ctx, tx, fmt.Sprint("kill ", i)) })
-		name, args := h.deed(dice)
-		if h.kill(dice, args) {
-			struck[name]++
+		d := h.deed(dice)
+		began := time.Now()
+		if h.kill(dice, d.args, took[d.name]) {
+			n++
+			struck[d.name]++
 		} else {
-			whole[name]++
+			ended[d.name]++
+			took[d.name] = time.Since(began)
 		}
-		h.usable(dice, i)
+		h.usable(dice, i, d)
 	}
-	t.Logf("PROVED: %d commands, killed before their end: %v, ended in time: %v; always one usable database and no half backup in the list", kills, struck, whole)
+	t.Logf("PROVED: %d kills before the end of a command: %v (%v ended before their kill); always one usable database, with the rows of before or those of the backup, and no half backup in the list", n, struck, ended)
+	if n < kills {
+		t.Errorf("only %d kills struck", n)
+	}
 }
 
-// deed is a command at random.
-func (h *home) deed(dice *rand.Rand) (name string, args []string) {
+// deed is a command at random, and the rows that there may be after it.
+type deed struct {
+	name string
+	args []string
+	rows []int
+}
+
+func (h *home) deed(dice *rand.Rand) deed {
 	h.t.Helper()
-	all := h.backups()
+	all, before := h.backups(), len(h.lines())
 	switch dice.IntN(6) {
 	case 0, 1:
-		return "backup", []string{"backup", "create"}
+		return deed{"backup", []string{"backup", "create"}, []int{before}}
 	case 2:
-		return "prune", []string{"backup", "prune", "--keep", "2", "--keep-daily", "0", "--keep-weekly", "0"}
+		return deed{"prune", []string{"backup", "prune", "--keep", "1", "--keep-daily", "0", "--keep-weekly", "0"}, []int{before}}
 	case 3, 4:
-		return "restore", []string{"backup", "restore", all[dice.IntN(len(all))].ID, "--accept-loss"}
+		e := all[dice.IntN(len(all))]
+		return deed{"restore", []string{"backup", "restore", e.ID, "--accept-loss"}, []int{before, h.rowsOf(e.ID)}}
 	default:
-		return "migrate", []string{"migrate", "down", "--yes", "--steps", "1"}
+		h.run("migrate", "down", "--yes", "--steps", "2")
+		return deed{"migrate", []string{"migrate", "up"}, []int{before}}
 	}
+}
+
+// rowsOf are those of the audit trail in a backup.
+func (h *home) rowsOf(id string) int {
+	h.t.Helper()
+	var m backup.Manifest
+	text, err := os.ReadFile(filepath.Join(h.dir, "backups", id, "manifest.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	i := slices.IndexFunc(m.Tables, func(d db.TableDigest) bool { return d.Name == "audit_log" })
+	return int(m.Tables[i].Rows)
 }
 
 // kill starts a command and kills it at a random moment of its usual time; it
 // reports whether the kill came before the end.
-func (h *home) kill(dice *rand.Rand, args []string) bool {
+func (h *home) kill(dice *rand.Rand, args []string, usual time.Duration) bool {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Duration(dice.IntN(1200))*time.Millisecond)
+	if usual == 0 {
+		usual = time.Second
+	}
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Duration(dice.Int64N(int64(usual))))
 	defer cancel()
 	err := h.command(ctx, args...).Run() // CommandContext kills with SIGKILL
 	return err != nil && ctx.Err() != nil
@@ -273,24 +307,27 @@ func (h *home) kill(dice *rand.Rand, args []string) bool {
 
 // usable demands a whole database, which every process settles by opening it,
 // and backups that can be read, now and then to their last byte.
-func (h *home) usable(dice *rand.Rand, i int) {
+func (h *home) usable(dice *rand.Rand, i int, d deed) {
 	h.t.Helper()
 	h.run("migrate", "up")
-	d := h.open()
-	problems, err := d.Check(h.t.Context(), false)
-	if err := errors.Join(err, d.Close()); err != nil || len(problems) > 0 {
-		h.t.Fatalf("after kill %d: %v, %v", i, problems, err)
+	opened := h.open()
+	problems, err := opened.Check(h.t.Context(), false)
+	if err := errors.Join(err, opened.Close()); err != nil || len(problems) > 0 {
+		h.t.Fatalf("after %d, %s: %v, %v", i, d.name, problems, err)
+	}
+	if rows := len(h.lines()); !slices.Contains(d.rows, rows) {
+		h.t.Fatalf("after %d, %s: %d rows, and there may be %v", i, d.name, rows, d.rows)
 	}
 	all := h.backups()
-	if len(all) == 0 || !slices.ContainsFunc(all, func(e backup.Entry) bool { return e.VerifiedAt != nil }) {
-		h.t.Fatalf("after kill %d no verified backup is left: %+v", i, all)
+	if !slices.ContainsFunc(all, func(e backup.Entry) bool { return e.VerifiedAt != nil }) {
+		h.t.Fatalf("after %d, %s: no verified backup is left: %+v", i, d.name, all)
 	}
 	for _, e := range all {
 		if e.Damage != "" {
-			h.t.Fatalf("after kill %d: %s: %s", i, e.ID, e.Damage)
+			h.t.Fatalf("after %d, %s: %s: %s", i, d.name, e.ID, e.Damage)
 		}
 	}
-	if dice.IntN(5) == 0 {
+	if dice.IntN(10) == 0 {
 		h.run("backup", "verify", "--all")
 	}
 }

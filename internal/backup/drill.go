@@ -129,10 +129,8 @@ func (s *Service) drill(ctx context.Context, m Manifest, r *Report) error {
 	}
 	defer done()
 	c := s.drillConfig(home)
-	for _, dir := range []string{c.DataDir(), c.KeyDir(), c.StateDir()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return diskError(err)
-		}
+	if err := s.furnish(c); err != nil {
+		return err
 	}
 	drop, err := s.bringDatabase(ctx, m, &c)
 	if err != nil {
@@ -143,13 +141,6 @@ func (s *Service) drill(ctx context.Context, m Manifest, r *Report) error {
 		return err
 	}
 	if err := s.bringSample(ctx, m, c, r); err != nil {
-		return err
-	}
-	keys, err := readKeys(s.options.Config)
-	if err != nil {
-		return err
-	}
-	if err := writeKeys(c.KeyDir(), keys); err != nil {
 		return err
 	}
 	if err := s.options.Smoke(ctx, c); err != nil {
@@ -172,6 +163,20 @@ func (s *Service) drillConfig(home string) config.Config {
 	c.Document.Inbox = ""
 	c.Backup.OffSite = ""
 	return c
+}
+
+// furnish makes the folders of a home and gives it our keys.
+func (s *Service) furnish(c config.Config) error {
+	for _, dir := range []string{c.DataDir(), c.StateDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return diskError(err)
+		}
+	}
+	keys, err := readKeys(s.options.Config)
+	if err != nil {
+		return err
+	}
+	return writeKeys(c.KeyDir(), keys)
 }
 
 // bringDatabase restores the database where c says, on PostgreSQL to a scratch

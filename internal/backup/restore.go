@@ -385,10 +385,8 @@ func (r *restore) ready(ctx context.Context, alone *db.Exclusive, live, work, co
 // smoke tries a copy of the prepared database, for trying writes to it.
 func (r *restore) smoke(ctx context.Context, prepared, home string) error {
 	c := r.drillConfig(home)
-	for _, dir := range []string{c.DataDir(), c.KeyDir(), c.StateDir()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return diskError(err)
-		}
+	if err := r.furnish(c); err != nil {
+		return err
 	}
 	d, err := db.Open(ctx, db.Options{URL: prepared})
 	if err != nil {
@@ -397,13 +395,11 @@ func (r *restore) smoke(ctx context.Context, prepared, home string) error {
 	if err := errors.Join(d.CopyInto(ctx, c.Storage.Database), d.Close()); err != nil {
 		return err
 	}
-	keys, err := readKeys(r.Service.options.Config)
-	if err == nil {
-		err = writeKeys(c.KeyDir(), keys)
-	}
-	if err != nil {
-		return err
-	}
+	return r.works(ctx, c)
+}
+
+// works tries a copy as a server.
+func (r *restore) works(ctx context.Context, c config.Config) error {
 	if err := r.Service.options.Smoke(ctx, c); err != nil {
 		return fault.Because(err, fault.Unavailable, "the restored database does not work, and the present one stays: %s", err)
 	}
@@ -509,10 +505,8 @@ func (r *restore) smokePostgres(ctx context.Context, prepared string) error {
 	}
 	defer done()
 	c := r.drillConfig(home)
-	for _, dir := range []string{c.DataDir(), c.KeyDir(), c.StateDir()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return diskError(err)
-		}
+	if err := r.furnish(c); err != nil {
+		return err
 	}
 	name := databaseName(prepared) + "_try"
 	if err := r.admin(ctx, "CREATE DATABASE "+quoteName(name)+" TEMPLATE "+quoteName(databaseName(prepared))); err != nil {
@@ -522,10 +516,7 @@ func (r *restore) smokePostgres(ctx context.Context, prepared string) error {
 	if c.Storage.Database, err = otherDatabase(prepared, name); err != nil {
 		return err
 	}
-	if err := r.Service.options.Smoke(ctx, c); err != nil {
-		return fault.Because(err, fault.Unavailable, "the restored database does not work, and the present one stays: %s", err)
-	}
-	return nil
+	return r.works(ctx, c)
 }
 
 func (r *restore) rename(ctx context.Context, prepared string) error {

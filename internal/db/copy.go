@@ -3,11 +3,9 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"navidocs/internal/fault"
 )
@@ -104,29 +102,17 @@ func (d *DB) Snapshot(ctx context.Context, f func(q Querier, id string) error) (
 		defer tx.Rollback() //nolint:errcheck // it has read only
 		return f(&Tx{Engine: SQLite, h: tx, sqlTx: tx, now: d.Now()}, "")
 	}
-	conn, err := d.read.Conn(ctx)
+	conn, pgxTx, err := d.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return mapError(err)
-	}
-	defer conn.Close() //nolint:errcheck // gives the connection back to the pool
-	var pgxTx pgx.Tx
-	err = conn.Raw(func(driverConn any) (err error) {
-		c, ok := driverConn.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("unexpected driver connection %T", driverConn)
-		}
-		pgxTx, err = c.Conn().BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 		return err
-	})
-	if err != nil {
-		return mapError(err)
 	}
+	defer conn.Close()                               //nolint:errcheck // gives the connection back to the pool
 	defer pgxTx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it has read only
 	var id string
 	if err := pgxTx.QueryRow(ctx, "SELECT pg_export_snapshot()").Scan(&id); err != nil {
 		return mapError(err)
 	}
-	return errors.Join(f(&Tx{Engine: Postgres, h: conn, pgxTx: pgxTx, now: d.Now()}, id))
+	return f(&Tx{Engine: Postgres, h: conn, pgxTx: pgxTx, now: d.Now()}, id)
 }
 
 // Administer runs statements on a PostgreSQL server from a connection of its

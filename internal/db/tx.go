@@ -157,23 +157,11 @@ func (d *DB) transact(ctx context.Context, f func(tx *Tx) error) error {
 // transactPostgres begins a pgx transaction on the connection that our SQL
 // uses too, so that River (which takes pgx.Tx) and we commit together.
 func (d *DB) transactPostgres(ctx context.Context, f func(tx *Tx) error) error {
-	conn, err := d.write.Conn(ctx)
+	conn, pgxTx, err := d.begin(ctx, pgx.TxOptions{})
 	if err != nil {
-		return mapError(err)
-	}
-	defer conn.Close() //nolint:errcheck // gives the connection back to the pool
-	var pgxTx pgx.Tx
-	err = conn.Raw(func(driverConn any) (err error) {
-		c, ok := driverConn.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("unexpected driver connection %T", driverConn)
-		}
-		pgxTx, err = c.Conn().Begin(ctx)
 		return err
-	})
-	if err != nil {
-		return mapError(err)
 	}
+	defer conn.Close()                               //nolint:errcheck // gives the connection back to the pool
 	defer pgxTx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit it has nothing to do
 	tx := &Tx{Engine: Postgres, h: conn, pgxTx: pgxTx, now: d.Now()}
 	if err := f(tx); err != nil {
@@ -184,6 +172,25 @@ func (d *DB) transactPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	}
 	tx.committed()
 	return nil
+}
+
+// begin begins a pgx transaction on a connection that our SQL uses too.
+func (d *DB) begin(ctx context.Context, o pgx.TxOptions) (conn *sql.Conn, tx pgx.Tx, err error) {
+	if conn, err = d.write.Conn(ctx); err != nil {
+		return nil, nil, mapError(err)
+	}
+	err = conn.Raw(func(driverConn any) (err error) {
+		c, ok := driverConn.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("unexpected driver connection %T", driverConn)
+		}
+		tx, err = c.Conn().BeginTx(ctx, o)
+		return err
+	})
+	if err != nil {
+		return nil, nil, errors.Join(mapError(err), conn.Close())
+	}
+	return conn, tx, nil
 }
 
 func (t *Tx) committed() {
