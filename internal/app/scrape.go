@@ -98,17 +98,13 @@ func (a *App) seeQueue(ctx context.Context, s sink) {
 	s.gauge("navidocs_queue_paused", "1 while workers claim nothing (navidocs queue pause).", number(b.Paused))
 }
 
-// seeDatabase only asks how large the files are: nothing but SQLite opens them.
+// seeDatabase only asks how large the log is: nothing but SQLite opens its files.
 func (a *App) seeDatabase(ctx context.Context, s sink) {
-	const name, help = "navidocs_database_bytes", "Size of the database, without its write-ahead log."
-	if a.DB.Engine == db.Postgres {
-		if n, err := db.One(ctx, a.DB, db.Scalar[int64], "SELECT pg_database_size(current_database())"); err == nil {
-			s.gauge(name, help, float64(n))
-		}
-		return
+	if n, err := a.DB.Size(ctx); err == nil {
+		s.gauge("navidocs_database_bytes", "Size of the database, without its write-ahead log.", float64(n))
 	}
-	if info, err := os.Stat(a.DB.Path); err == nil {
-		s.gauge(name, help, float64(info.Size()))
+	if a.DB.Engine == db.Postgres {
+		return
 	}
 	wal := 0.0 // it is absent when everything is in the database
 	if info, err := os.Stat(a.DB.Path + "-wal"); err == nil {

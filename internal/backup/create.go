@@ -79,6 +79,38 @@ func (s *Service) Create(ctx context.Context, o CreateOptions) (_ Entry, err err
 	return entryOf(c.manifest, readChecks(ctx, s.local, c.manifest.ID)), errors.Join(err, c.end(context.WithoutCancel(ctx), err))
 }
 
+// Plan is what a backup would copy now.
+type Plan struct {
+	To string `json:"to"`
+	// DatabaseBytes is the size before compression.
+	DatabaseBytes int64 `json:"database_bytes"`
+	Blobs         int   `json:"blobs"`
+	NewBlobs      int   `json:"new_blobs"`
+	NewBytes      int64 `json:"new_blob_bytes"`
+}
+
+// CreatePlan tells what Create would do.
+func (s *Service) CreatePlan(ctx context.Context) (p Plan, err error) {
+	defer fault.Wrap(&err, "plan a backup")
+	p.To = s.local.dir
+	if p.DatabaseBytes, err = s.options.DB.Size(ctx); err != nil {
+		return p, err
+	}
+	have, err := s.local.list(ctx, blobDir, true)
+	if err != nil {
+		return p, err
+	}
+	lines, err := db.Collect(ctx, s.options.DB, scanBlobLine, selectBlobs)
+	p.Blobs = len(lines)
+	for _, line := range lines {
+		if _, plain := have[strings.TrimPrefix(line.name(false), blobDir+"/")]; !plain {
+			p.NewBlobs++
+			p.NewBytes += line.size
+		}
+	}
+	return p, err
+}
+
 // begin names the backup and leaves its mark in the database: the copy must
 // hold it.
 func (c *creation) begin(ctx context.Context) error {
@@ -250,11 +282,15 @@ func read(ctx context.Context, d *db.DB, q db.Querier) (out content, err error) 
 	if out.version, err = db.One(ctx, q, db.Scalar[int64], "SELECT coalesce(max(version), 0) FROM schema_files"); err != nil {
 		return out, err
 	}
-	out.blobs, err = db.Collect(ctx, q, func(r db.Row) (l blobLine, err error) {
-		err = r.Scan(&l.digest, &l.size)
-		return l, err
-	}, "SELECT digest, bytes FROM blobs ORDER BY digest")
+	out.blobs, err = db.Collect(ctx, q, scanBlobLine, selectBlobs)
 	return out, err
+}
+
+const selectBlobs = "SELECT digest, bytes FROM blobs ORDER BY digest"
+
+func scanBlobLine(r db.Row) (l blobLine, err error) {
+	err = r.Scan(&l.digest, &l.size)
+	return l, err
 }
 
 // blobs copies the papers that the shelf does not have yet.

@@ -1,4 +1,4 @@
 package backup
 
-// Plan is the rule of Prune.
-func Plan(k Keep, entries []Entry) (stay, leave []Entry) { return k.plan(entries) }
+// PlanOf is the rule of Prune.
+func PlanOf(k Keep, entries []Entry) (stay, leave []Entry) { return k.plan(entries) }

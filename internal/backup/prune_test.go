@@ -22,7 +22,7 @@ func TestPruneKeepsNewestDailyAndWeekly(t *testing.T) {
 			entries = append(entries, backup.Entry{ID: at.Format(time.RFC3339), Created: at, VerifiedAt: &at})
 		}
 	}
-	stay, leave := backup.Plan(backup.Keep{Last: 5, Daily: 7, Weekly: 4}, entries)
+	stay, leave := backup.PlanOf(backup.Keep{Last: 5, Daily: 7, Weekly: 4}, entries)
 	var days []string
 	for _, e := range stay {
 		days = append(days, e.Created.Format("02.01. 15"))
@@ -50,7 +50,7 @@ func TestPruneNeverTakesTheNewestVerified(t *testing.T) {
 		}
 		n := func(name string) int { return rapid.IntRange(0, 8).Draw(t, name) }
 		k := backup.Keep{Last: n("last"), Daily: n("daily"), Weekly: n("weekly"), Monthly: n("monthly")}
-		stay, leave := backup.Plan(k, entries)
+		stay, leave := backup.PlanOf(k, entries)
 		if len(stay)+len(leave) != len(entries) {
 			t.Fatal("some are lost")
 		}

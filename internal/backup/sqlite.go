@@ -23,7 +23,7 @@ func (c *creation) copySQLite(ctx context.Context) (found content, err error) {
 	if err != nil {
 		return found, err
 	}
-	size, err := db.One(ctx, live, db.Scalar[int64], "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+	size, err := live.Size(ctx)
 	if err != nil {
 		return found, err
 	}

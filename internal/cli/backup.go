@@ -48,10 +48,14 @@ func (b *backups) with(ctx context.Context, offline bool, f func(s *backup.Servi
 
 func (b *backups) create() *cobra.Command {
 	var o backup.CreateOptions
+	var dry bool
 	cmd := &cobra.Command{
 		Use: "create", Short: "Make a backup, verify it, and remove those that are not kept", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return b.with(cmd.Context(), false, func(s *backup.Service) error {
+				if dry {
+					return b.printPlan(s.CreatePlan(cmd.Context()))
+				}
 				e, err := s.Create(cmd.Context(), o)
 				if e.VerifiedAt != nil {
 					err = errors.Join(b.printEntries([]backup.Entry{e}, false), err)
@@ -68,8 +72,20 @@ func (b *backups) create() *cobra.Command {
 	f.StringVar(&o.Reason, "reason", "by hand", "why, as lists show it")
 	f.BoolVar(&o.Deep, "deep", false, "read every paper on the shelf again")
 	f.StringVar(&o.Encrypt, "encrypt", "", "public key (age1...) that the backup is encrypted to")
+	f.BoolVar(&dry, "dry-run", false, "only say what would be copied")
 	f.StringVar(&o.To, "to", "", "second place for this backup: a folder or s3://key:secret@host/bucket")
 	return cmd
+}
+
+func (b *backups) printPlan(p backup.Plan, err error) error {
+	if err != nil {
+		return err
+	}
+	if b.json {
+		return b.printJSON(p)
+	}
+	_, err = fmt.Fprintf(b.env.Stdout, "would copy a database of %s and %d of %d papers (%s) to %s\n", size(p.DatabaseBytes), p.NewBlobs, p.Blobs, size(p.NewBytes), p.To)
+	return err
 }
 
 // announce says what will be removed, before it is.

@@ -45,6 +45,14 @@ func OpenCopy(ctx context.Context, path string) (_ *DB, err error) {
 	return d, nil
 }
 
+// Size is how many bytes the database has.
+func (d *DB) Size(ctx context.Context) (int64, error) {
+	if d.Engine == Postgres {
+		return One(ctx, d, Scalar[int64], "SELECT pg_database_size(current_database())")
+	}
+	return One(ctx, d, Scalar[int64], "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+}
+
 // Check reads the whole database and returns what is wrong with it: broken
 // pages and indexes, and rows that refer to rows that are gone. PostgreSQL
 // checks its pages and keys itself; there the list is empty. quick leaves out

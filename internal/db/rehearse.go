@@ -31,12 +31,8 @@ type Rehearsed struct {
 // writers waiting.
 func Rehearse(ctx context.Context, copied *DB, sequence fs.FS, then ...func(context.Context) error) (r Rehearsal, err error) {
 	defer fault.Wrap(&err, "rehearse the migrations")
-	size := "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-	if copied.Engine == Postgres {
-		size = "SELECT pg_database_size(current_database())"
-	}
 	r = Rehearsal{At: copied.Now(), Migrations: []Rehearsed{}}
-	if r.DatabaseBytes, err = One(ctx, copied, Scalar[int64], size); err != nil {
+	if r.DatabaseBytes, err = copied.Size(ctx); err != nil {
 		return r, err
 	}
 	m, err := NewMigrator(copied, sequence, "", then...)
