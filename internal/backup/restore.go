@@ -122,6 +122,7 @@ type restore struct {
 	options RestoreOptions
 	m       Manifest
 	done    Restored
+	empty   bool // PostgreSQL: there was no table, so there is nothing to keep
 }
 
 // elsewhere makes a new home in an empty folder.
@@ -480,6 +481,10 @@ func (r *restore) weighPostgres(ctx context.Context, prepared string) error {
 	if others > 0 {
 		return fault.New(fault.Conflict, "%d other connections use the database: stop the server and every other navidocs command, then repeat", others)
 	}
+	print, err := db.SchemaPrint(ctx, live)
+	if r.empty = print == ""; err != nil || r.empty {
+		return err
+	}
 	return r.safety(ctx, live)
 }
 
@@ -517,7 +522,7 @@ func (r *restore) rename(ctx context.Context, prepared string) error {
 	if err != nil {
 		return fault.Because(err, fault.Conflict, "the database cannot be exchanged: something still uses it, or its user may not rename databases")
 	}
-	if r.done.Safety == "" {
+	if r.done.Safety == "" && !r.empty {
 		r.done.Aside = before
 		return nil
 	}
