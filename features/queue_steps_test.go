@@ -9,7 +9,6 @@ import (
 	"github.com/cucumber/godog"
 
 	"navidocs/internal/api"
-	"navidocs/internal/app"
 	"navidocs/internal/apptest"
 	"navidocs/internal/document"
 )
@@ -44,7 +43,7 @@ func (w *world) work(q *workers) error {
 	var ctx context.Context
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
 	q.ended = make(chan error, 1)
-	go func() { q.ended <- w.server.Run(ctx, app.Parts{Worker: true}, nil) }()
+	go func() { q.ended <- w.server.Jobs.Run(ctx) }() // not the App's Run, which closes everything at its end
 	return nil
 }
 
