@@ -30,6 +30,7 @@ func (w *world) queueSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^(\d+) papers wait, untouched$`, func(n int) error { return w.wait(q, n) })
 	sc.Step(`^the operator resumes the queue$`, func() error { return w.server.Jobs.Resume(w.t.Context()) })
 	sc.Step(`^all (\d+) papers are read$`, func(n int) error { return w.allRead(q, n) })
+	w.healthSteps(sc, q)
 	sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) { return ctx, q.end() })
 }
 
