@@ -153,7 +153,7 @@ type kept map[string]string
 
 // The kinds of keys that Compare puts in order; the text of one is what SQL
 // reads.
-var keyKinds = map[string]struct { //nolint:gochecknoglobals // a table of cases
+var keyKinds = map[string]struct {
 	columns, key string
 	draw         *rapid.Generator[string]
 }{
@@ -190,8 +190,8 @@ func TestCompareCountsAsAModelDoes(t *testing.T) {
 						two[key] = one[key]
 					}
 				}
-				lays(rt, t, a, name, keyKinds[name].key, one)
-				lays(rt, t, b, name, keyKinds[name].key, two)
+				lays(t.Context(), rt, a, name, keyKinds[name].key, one)
+				lays(t.Context(), rt, b, name, keyKinds[name].key, two)
 				if d := (db.Difference{Table: name}); model(&d, one, two) {
 					want = append(want, d)
 				}
@@ -217,17 +217,17 @@ func TestCompareCountsAsAModelDoes(t *testing.T) {
 	})
 }
 
-func lays(rt *rapid.T, t *testing.T, d *db.DB, table, key string, rows kept) {
+func lays(ctx context.Context, rt *rapid.T, d *db.DB, table, key string, rows kept) {
 	rt.Helper()
-	err := d.Transact(t.Context(), func(tx *db.Tx) error {
-		if _, err := tx.Exec(t.Context(), "DELETE FROM "+table); err != nil {
+	err := d.Transact(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
 		for k, v := range rows {
 			if d.Engine == db.Postgres && strings.HasPrefix(k, "x'") {
 				k = `'\x` + k[2:]
 			}
-			if _, err := tx.Exec(t.Context(), "INSERT INTO "+table+" ("+key+", v) VALUES ("+k+", "+v+")"); err != nil {
+			if _, err := tx.Exec(ctx, "INSERT INTO "+table+" ("+key+", v) VALUES ("+k+", "+v+")"); err != nil {
 				return err
 			}
 		}

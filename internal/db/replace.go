@@ -160,7 +160,7 @@ func (e *Exclusive) move(from, to string, first bool) error {
 
 // settle ends a replacement: forward when the new database has come, else back.
 func (e *Exclusive) settle() error {
-	text, err := os.ReadFile(e.path + swapSuffix)
+	text, err := os.ReadFile(e.path + swapSuffix) //nolint:forbidigo // our note, none of SQLite's files
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -230,7 +230,7 @@ func writeFile(path string, text []byte) error {
 // syncDirs brings the entries of folders to the platter.
 func syncDirs(dirs ...string) error {
 	for _, dir := range dirs {
-		f, err := os.Open(dir)
+		f, err := os.Open(dir) //nolint:forbidigo // a folder
 		if err != nil {
 			return err
 		}

@@ -230,7 +230,7 @@ func TestAKilledReplacementIsSettledByWhoeverOpensNext(t *testing.T) {
 					}
 				}
 				slices.Reverse(ends)
-				if ends[0] != "new" || !slices.IsSortedFunc(ends, func(a, b string) int { return strings.Compare(a, b) }) {
+				if ends[0] != "new" || !slices.IsSortedFunc(ends, strings.Compare) {
 					t.Errorf("from the last change to the first: %q", ends)
 				}
 			})
