@@ -239,7 +239,7 @@ func (r *restore) consent(ctx context.Context, w weighed, copied *db.DB) error {
 
 // bookkeeping are the tables that tell of backups, not of boats: each backup
 // is newer than its own copy.
-var bookkeeping = []string{"backups", "blob_leases"} //nolint:gochecknoglobals // a constant list
+var bookkeeping = []string{"backups", "blob_leases"}
 
 // prepare brings a restored copy up to the present schema, tries it, and
 // brings back its papers and keys.

@@ -309,7 +309,7 @@ func pull(ctx context.Context, q Querier, t *table, columns []string, keys int) 
 	}
 	return next, func() {
 		cancel()
-		for range rows { //nolint:revive // the reader must have let go of the connection
+		for range rows { // the reader must have let go of the connection
 		}
 	}
 }
