@@ -29,7 +29,11 @@ func TestScenariosOnPostgreSQL(t *testing.T) {
 	testkit.PostgresURL(t) // skips loudly without a server
 	run(t, func(t *testing.T) string {
 		t.Helper()
-		return testkit.URL(testkit.Postgres(t))
+		d := testkit.Postgres(t)
+		if err := d.Close(); err != nil { // a restore wants it to itself
+			t.Error(err)
+		}
+		return testkit.URL(d)
 	})
 }
 

@@ -19,3 +19,88 @@ Feature: Safe keeping
     When every migration is applied again
     Then the schema is what it was the first time
     And each of them goes up, down and up again without a row lost
+
+  Scenario: A backup under load holds every acknowledged row
+    Given an installation with a captain
+    And a program that adds boats without a pause
+    When the operator makes a backup meanwhile
+    And the program has added some more boats and ends
+    And the operator stops the server, restores the backup and consents to the loss
+    Then every boat that was acknowledged before the backup began is there
+    And no boat that was added after it had ended
+
+  # The stored database is one of SQLite, whatever the other scenarios run on:
+  # a PostgreSQL server checks its own pages.
+  Scenario: Each of twelve damages is found and named
+    Given an installation on SQLite with 40 boats and a paper
+    And two backups, between which 10 boats were added
+    When each of these is done to the newer one, it is found and named:
+      | damage                   | found by          | named                    |
+      | 1 byte flipped in text   | content           | rows of boats            |
+      | a page zeroed            | integrity_check   |                          |
+      | last 5% cut              | integrity_check   |                          |
+      | last 3 pages cut         | integrity_check   |                          |
+      | two pages swapped        | integrity_check   |                          |
+      | 5% of a table deleted    | rows              | audit_log has            |
+      | small table emptied      | rows              | blob_refs has 0 rows     |
+      | foreign key orphans      | foreign_key_check | 1 rows of boats refer    |
+      | index misses 2 entries   | integrity_check   | audit_log_org            |
+      | index missing            | schema            | boats_hin                |
+      | older backup renamed     | rows              | boats has 40 rows        |
+      | empty tables only        | rows              | boats has 0 rows         |
+    And the backup itself, untouched, is good
+
+  Scenario: A drill restores and smokes
+    Given an installation with a captain
+    And a paper and a backup
+    When the operator drills the backup
+    Then the drill is good and has read the paper
+    And the list says when it was drilled
+    And nothing of the drill is left, in the backups' folder or in the database
+    When a table that the server needs is missing from the next backup
+    Then its verification is good, for it holds what there was
+    But its drill says that the server does not work
+
+  Scenario: Pruning never takes the newest verified
+    Given an installation with a captain
+    And three backups, the two newest of which were damaged later
+    When the operator verifies them all
+    Then two are said to be damaged
+    When the operator prunes to one backup
+    Then the newest one that is good is still there, and restores
+
+  Scenario: Restore prints the loss and refuses without consent
+    Given an installation with a captain
+    And a paper and a backup
+    When the captain adds 3 boats and renames the first
+    And the operator stops the server and restores the backup
+    Then it is refused, and 3 rows of boats are said to be lost and 1 to take its older form
+    And all 4 boats are there as they were
+    When the operator restores the backup and consents to the loss
+    Then the 3 boats are gone and the first has its old name
+    And the state before comes back from the backup that was made of it
+
+  Scenario: Restore on an empty machine with the recovery key keeps every secret working
+    Given an installation with a captain
+    And the recovery key, written down
+    And a paper, and an answer that was sealed for whoever asks again
+    And a backup at a second place
+    When the machine is lost
+    And the operator restores the backup on an empty one, without the recovery key
+    Then the captain's session is over and the sealed answer cannot be opened
+    When the operator restores the backup on another empty one, with the recovery key
+    Then the captain's session goes on
+    And the same question has the sealed answer
+    And the paper has its bytes
+
+  Scenario: Health tells a lost database from a stopped worker
+    Given a captain with a boat on a server whose workers can be stopped
+    Then health says: ok, database connected, workers running
+    When the workers stop
+    Then health says: degraded, database connected, workers stopped
+    When the workers start
+    Then health says: ok, database connected, workers running
+    When the database is lost
+    Then health says: down, database disconnected, workers running
+    When the database comes back
+    Then health says: ok, database connected, workers running

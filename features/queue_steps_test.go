@@ -9,7 +9,6 @@ import (
 	"github.com/cucumber/godog"
 
 	"navidocs/internal/api"
-	"navidocs/internal/app"
 	"navidocs/internal/apptest"
 	"navidocs/internal/document"
 )
@@ -31,6 +30,7 @@ func (w *world) queueSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^(\d+) papers wait, untouched$`, func(n int) error { return w.wait(q, n) })
 	sc.Step(`^the operator resumes the queue$`, func() error { return w.server.Jobs.Resume(w.t.Context()) })
 	sc.Step(`^all (\d+) papers are read$`, func(n int) error { return w.allRead(q, n) })
+	w.healthSteps(sc, q)
 	sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) { return ctx, q.end() })
 }
 
@@ -44,7 +44,7 @@ func (w *world) work(q *workers) error {
 	var ctx context.Context
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
 	q.ended = make(chan error, 1)
-	go func() { q.ended <- w.server.Run(ctx, app.Parts{Worker: true}, nil) }()
+	go func() { q.ended <- w.server.Jobs.Run(ctx) }() // not the App's Run, which closes everything at its end
 	return nil
 }
 

@@ -79,6 +79,8 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	sc.Step(`^the captain signs in from "([^"]*)"$`, w.signsInFrom)
 	w.queueSteps(sc)
 	w.migrateSteps(sc)
+	w.backupSteps(sc)
+	w.damageSteps(sc)
 }
 
 func (w *world) newServer() error {

@@ -32,7 +32,7 @@ func secret(configured, path string) ([]byte, error) {
 
 // kept reads a small file, or makes it; two processes that start at once agree.
 func kept(path string, make func() string) (string, error) {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:forbidigo // a key
 	if err == nil {
 		if text = bytes.TrimSpace(text); len(text) == 0 {
 			return "", fault.New(fault.Internal, "%s is empty: restore it from a backup, or remove it to have a new one made", path)

@@ -36,6 +36,8 @@ func Main(m *testing.M) {
 type Options struct {
 	// Database is a PostgreSQL address; empty means a SQLite file.
 	Database string
+	// Home is the installation's folder; empty means one that goes with the test.
+	Home string
 	// Settings are NAME=value pairs of the configuration.
 	Settings []string
 	// Now is the clock; nil means the machine's.
@@ -74,12 +76,14 @@ func New(t testing.TB, o Options) *Server {
 // Build makes an installation without starting anything.
 func Build(t testing.TB, o Options) *app.App {
 	t.Helper()
-	home := t.TempDir()
+	if o.Home == "" {
+		o.Home = t.TempDir()
+	}
 	if o.Database == "" {
 		o.Database = testkit.URL(testkit.SQLite(t))
 	}
 	environ := []string{"APP_ENV=test", "REGISTRATION=open", "RATE_LIMIT_MAX_REQUESTS=1000000", "OCR_LANGUAGES=eng,deu,fra", "DATABASE_URL=" + o.Database}
-	cfg, err := config.Load(config.Source{Environ: append(environ, o.Settings...), Home: home})
+	cfg, err := config.Load(config.Source{Environ: append(environ, o.Settings...), Home: o.Home})
 	if err != nil {
 		t.Fatal(err)
 	}

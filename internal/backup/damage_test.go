@@ -189,8 +189,8 @@ func TestEachOfTwelveDamagesIsFoundAndNamed(t *testing.T) {
 			if len(r.Damages) == 0 || hasDamage(r, "sha256", "") || d.check != "" && !hasDamage(r, d.check, d.text) {
 				t.Errorf("with its hash made right: %+v", r.Damages)
 			}
-			if list, err := made.service().List(t.Context()); err != nil || list[0].VerifiedAt != nil && r.At.Equal(*list[0].VerifiedAt) {
-				t.Error("it lists as verified", err)
+			if list, err := made.service().List(t.Context()); err != nil || list[0].VerifiedAt != nil {
+				t.Error("it still lists as verified", err)
 			}
 		})
 	}

@@ -36,8 +36,12 @@ func (s *Service) Drill(ctx context.Context, id string) (r Report, err error) {
 	if err := s.fits(m); err != nil {
 		return r, err
 	}
-	if err := s.examineFiles(ctx, m, VerifyOptions{}, &r); err != nil || len(r.Damages) > 0 {
+	if err := s.examineFiles(ctx, m, VerifyOptions{}, &r); err != nil {
 		return r, err
+	}
+	if len(r.Damages) > 0 {
+		s.distrust(ctx, id)
+		return r, nil
 	}
 	if err := s.drill(ctx, m, &r); err != nil {
 		return r, err

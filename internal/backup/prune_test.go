@@ -155,3 +155,31 @@ func TestPruneRemovesNoPaperByHalfAList(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A backup that was good when it was made and is found damaged later does not
+// count: the newest one that still is good stays.
+func TestPruneKeepsAGoodOneWhenNewerOnesAreFoundDamaged(t *testing.T) {
+	t.Parallel()
+	for name, find := range map[string]func(b *bundle, id string) (backup.Report, error){
+		"by a verification": func(b *bundle, id string) (backup.Report, error) { return b.verify(id), nil },
+		"by a drill":        func(b *bundle, id string) (backup.Report, error) { return b.service().Drill(b.t.Context(), id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := sqlite(t)
+			good, hurt := b.create(), b.create()
+			if err := os.Truncate(b.file(hurt.ID, "db.zst"), 100); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := find(b, hurt.ID); err != nil || len(r.Damages) == 0 {
+				t.Fatal(r, err)
+			}
+			if removed, err := b.service().Prune(t.Context(), backup.Keep{Last: 1}, nil); err != nil || len(removed) > 0 {
+				t.Error(removed, err)
+			}
+			if r := b.verify(good.ID); len(r.Damages) > 0 {
+				t.Error(r)
+			}
+		})
+	}
+}

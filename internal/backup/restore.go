@@ -122,6 +122,7 @@ type restore struct {
 	options RestoreOptions
 	m       Manifest
 	done    Restored
+	empty   bool // PostgreSQL: there was no table, so there is nothing to keep
 }
 
 // elsewhere makes a new home in an empty folder.
@@ -225,7 +226,7 @@ func (r *restore) consent(ctx context.Context, w weighed, copied *db.DB) error {
 		if w.cause = err; err != nil && ctx.Err() != nil {
 			return err
 		}
-		loss.Tables = slices.DeleteFunc(tables, func(d db.Difference) bool { return slices.Contains(bookkeeping(), d.Table) })
+		loss.Tables = slices.DeleteFunc(tables, func(d db.Difference) bool { return slices.Contains(bookkeeping, d.Table) })
 	}
 	if w.cause != nil {
 		loss.Unknown = "the present database cannot be read: " + w.cause.Error()
@@ -245,7 +246,7 @@ func (r *restore) consent(ctx context.Context, w weighed, copied *db.DB) error {
 
 // bookkeeping are the tables that tell of backups, not of boats: each backup
 // is newer than its own copy.
-func bookkeeping() []string { return []string{"backups", "blob_leases"} }
+var bookkeeping = []string{"backups", "blob_leases"}
 
 // prepare brings a restored copy up to the present schema, tries it, and
 // brings back its papers and keys.
@@ -495,6 +496,10 @@ func (r *restore) weighPostgres(ctx context.Context, prepared string) error {
 	if others > 0 {
 		return fault.New(fault.Conflict, "%d other connections use the database: stop the server and every other navidocs command, then repeat", others)
 	}
+	print, err := db.SchemaPrint(ctx, live)
+	if r.empty = print == ""; err != nil || r.empty {
+		return err
+	}
 	return r.safety(ctx, live)
 }
 
@@ -527,7 +532,7 @@ func (r *restore) rename(ctx context.Context, prepared string) error {
 	if err != nil {
 		return fault.Because(err, fault.Conflict, "the database cannot be exchanged: something still uses it, or its user may not rename databases")
 	}
-	if r.done.Safety == "" {
+	if r.done.Safety == "" && !r.empty {
 		r.done.Aside = before
 		return nil
 	}

@@ -2,10 +2,12 @@ package backup_test
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +22,7 @@ import (
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/testkit"
 )
 
 // smokeWhile prunes while a drill reads a backup, and lets the drill go on only
@@ -465,4 +468,46 @@ func (b *bundle) otherProcess() func() {
 		return func() {} // the bundle's own database is open, which is the same
 	}
 	return b.otherConnection()
+}
+
+// A PostgreSQL database that was made for the purpose, as on a new machine,
+// holds nothing that a backup could be made of.
+func TestRestoreIntoAnEmptyPostgresDatabase(t *testing.T) {
+	t.Parallel()
+	b := setup(t, testkit.Postgres(t), testkit.NewClock(start))
+	b.fill(3)
+	e := b.create()
+	server, name := testkit.PostgresURL(t), "restored_"+strings.ToLower(crand.Text())
+	address, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.Path = "/" + name
+	ctx := context.WithoutCancel(t.Context())
+	if err := db.Administer(ctx, server, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Administer(ctx, server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
+	s := b.service(func(o *backup.Options) { o.DB, o.Events, o.Config.Storage.Database = nil, nil, address.String() })
+	done, err := s.Restore(t.Context(), e.ID, backup.RestoreOptions{})
+	if err != nil || done.Safety != "" || done.Aside != "" {
+		t.Fatal(done, err)
+	}
+	d, err := db.Open(t.Context(), db.Options{URL: address.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM organizations":                                     3,
+		"SELECT count(*) FROM pg_database WHERE datname LIKE '" + name + "\\_%'": 0,
+	} {
+		if n, err := db.One(t.Context(), d, db.Scalar[int], query); n != want || err != nil {
+			t.Error(query, n, err)
+		}
+	}
 }

@@ -68,7 +68,8 @@ func (r *Report) found(check, format string, args ...any) {
 }
 
 // Verify reads a backup and says what is wrong with it; nothing is, when the
-// report names no damage, and the backup is then listed as verified.
+// report names no damage, and the backup is then listed as verified. One that
+// is damaged is not, or no more.
 func (s *Service) Verify(ctx context.Context, id string, o VerifyOptions) (_ Report, err error) {
 	defer fault.Wrap(&err, "verify %s", id)
 	unlock, err := s.lock(ctx, shared)
@@ -97,10 +98,17 @@ func (s *Service) examine(ctx context.Context, id string, o VerifyOptions) (r Re
 		}
 	}
 	now := s.options.Now().UTC()
-	if r.Millis = now.Sub(start).Milliseconds(); len(r.Damages) == 0 {
-		err = writeChecks(ctx, s.place, id, func(c *Checks) { c.VerifiedAt = &now })
+	if r.Millis = now.Sub(start).Milliseconds(); len(r.Damages) > 0 {
+		s.distrust(ctx, id)
+		return r, nil
 	}
-	return r, err
+	return r, writeChecks(ctx, s.place, id, func(c *Checks) { c.VerifiedAt = &now })
+}
+
+// distrust lists a backup that was found damaged as verified no more: pruning
+// must not keep it in place of a good one.
+func (s *Service) distrust(ctx context.Context, id string) {
+	_ = writeChecks(ctx, s.place, id, func(c *Checks) { c.VerifiedAt = nil }) // the damage is told in any case, also of a place that cannot be written to
 }
 
 func (s *Service) examineFiles(ctx context.Context, m Manifest, _ VerifyOptions, r *Report) error {
@@ -216,7 +224,7 @@ func (s *Service) examineSQLite(ctx context.Context, m Manifest, name string, r 
 	d, err := db.OpenCopy(ctx, name)
 	if err != nil {
 		r.found("integrity_check", "the database cannot be opened: %s", err)
-		return nil
+		return nil // that is the damage
 	}
 	err = s.compare(ctx, m, d, r)
 	if ctx.Err() == nil && err != nil {

@@ -3,7 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,6 +21,9 @@ func (d *DB) CopyInto(ctx context.Context, path string) (err error) {
 	defer fault.Wrap(&err, "copy the database to %s", path)
 	if d.Engine != SQLite {
 		return fault.New(fault.Unsupported, "only a SQLite database is copied into a file")
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) { // SQLite would take an empty file
+		return errors.Join(err, fault.New(fault.Conflict, "the file %s is there already: name a new one", path))
 	}
 	// Without syncs of the copy: it is read, hashed and compressed right away.
 	pool, err := openPool(address(d.Path, "&_pragma=synchronous(0)&_pragma=cache_size(-65536)"), 1)

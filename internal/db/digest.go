@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -190,8 +191,9 @@ type Difference struct {
 }
 
 // Compare tells what the database a holds and b does not, by table, without
-// those that are equal. Columns that only one of them knows are not compared;
-// a table that b does not have counts as added with all its rows.
+// those that are equal. Columns that only one of them knows are not compared; a
+// table that b does not have counts as added with all its rows, and so does one
+// whose rows cannot be matched, without a key or with another one.
 func Compare(ctx context.Context, a, b *DB) (_ []Difference, err error) {
 	defer fault.Wrap(&err, "compare the databases")
 	sa, err := schemaOf(ctx, a)
@@ -321,23 +323,63 @@ func sumOf(row []any) (sum [sha256.Size]byte, err error) {
 	return sum, nil
 }
 
-// compareKeys orders keys as both engines do: numbers by value, text by bytes.
+// compareKeys orders keys as both engines do: numbers by value, text and bytes
+// by their bytes.
 func compareKeys(a, b []any) int {
 	for i := range a {
-		c := 0
-		switch x := a[i].(type) {
-		case int64:
-			y, _ := b[i].(int64)
-			c = cmp.Compare(x, y)
-		case string:
-			y, _ := b[i].(string)
-			c = cmp.Compare(x, y)
-		default:
-			c = cmp.Compare(fmt.Sprint(a[i]), fmt.Sprint(b[i]))
-		}
-		if c != 0 {
+		if c := compareValues(a[i], b[i]); c != 0 {
 			return c
 		}
 	}
 	return 0
+}
+
+// compareValues knows SQLite's order across kinds too, for its columns hold any:
+// NULL, numbers, text, bytes.
+func compareValues(a, b any) int {
+	if c := cmp.Compare(rank(a), rank(b)); c != 0 {
+		return c
+	}
+	switch x := a.(type) {
+	case int64:
+		if y, ok := b.(int64); ok {
+			return cmp.Compare(x, y)
+		}
+		return cmp.Compare(float64(x), number(b))
+	case float64:
+		return cmp.Compare(x, number(b))
+	case bool:
+		y, _ := b.(bool)
+		return cmp.Compare(map[bool]int{true: 1}[x], map[bool]int{true: 1}[y])
+	case time.Time:
+		y, _ := b.(time.Time)
+		return x.Compare(y)
+	case string:
+		y, _ := b.(string)
+		return cmp.Compare(x, y)
+	case []byte:
+		y, _ := b.([]byte)
+		return bytes.Compare(x, y)
+	}
+	return 0
+}
+
+func rank(v any) int {
+	switch v.(type) {
+	case nil:
+		return 0
+	case int64, float64, bool, time.Time:
+		return 1
+	case string:
+		return 2
+	}
+	return 3
+}
+
+func number(v any) float64 {
+	if n, ok := v.(int64); ok {
+		return float64(n)
+	}
+	f, _ := v.(float64)
+	return f
 }

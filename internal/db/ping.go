@@ -80,7 +80,7 @@ func tryDisk(dir string, size int) (err error) {
 			err = fault.Because(err, fault.Full, "the disk of the database is full")
 		}
 	}()
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:forbidigo // a file of our own beside the database
 	if err != nil {
 		return err
 	}

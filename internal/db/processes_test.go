@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if address := os.Getenv(childEnv); address != "" {
 		os.Exit(migrateChild(address))
 	}
+	if order := os.Getenv(replaceEnv); order != "" {
+		os.Exit(replaceChild(order))
+	}
 	os.Exit(m.Run())
 }
 

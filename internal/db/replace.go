@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -43,6 +44,10 @@ func enter(ctx context.Context, path string) (*flock.Flock, error) {
 func busy(path string, cause error) error {
 	return fault.Because(cause, fault.Unavailable, "the database %s is being replaced by a restore; try again when that has ended", path)
 }
+
+// step is called before each change on disk that a replacement makes; tests put
+// a kill there.
+var step = func() {} //nolint:gochecknoglobals // tests alone set it
 
 // Exclusive is the right to move the files of a SQLite database.
 type Exclusive struct {
@@ -109,6 +114,7 @@ func (e *Exclusive) Replace(from, to string) (err error) {
 	if there, err := os.ReadDir(to); err != nil || len(there) > 0 {
 		return errors.Join(err, fault.New(fault.Conflict, "the folder %s is not empty", to))
 	}
+	step()
 	note, err := json.Marshal(swap{From: from, To: to})
 	if err != nil {
 		return err
@@ -116,9 +122,9 @@ func (e *Exclusive) Replace(from, to string) (err error) {
 	if err := writeFile(e.path+swapSuffix, note); err != nil {
 		return err
 	}
-	err = e.move(e.dir(), to)
+	err = e.move(e.dir(), to, mainLast)
 	if err == nil {
-		err = e.move(from, e.dir())
+		err = e.move(from, e.dir(), mainLast)
 	}
 	if err == nil {
 		err = syncDirs(to, from, e.dir())
@@ -128,11 +134,23 @@ func (e *Exclusive) Replace(from, to string) (err error) {
 
 func (e *Exclusive) dir() string { return filepath.Dir(e.path) }
 
-// move renames the database's files that are there, the main one last: it
-// tells that all have moved.
-func (e *Exclusive) move(from, to string) error {
-	for _, suffix := range []string{"-shm", "-wal", ""} {
+// The orders in which a database's files move. Forward the main file goes last:
+// it tells that all have moved. Back it goes first: while it is not in place,
+// what lies there came ahead of the new one.
+const (
+	mainLast  = false
+	mainFirst = true
+)
+
+// move renames the database's files that are there.
+func (e *Exclusive) move(from, to string, first bool) error {
+	suffixes := []string{"-shm", "-wal", ""}
+	if first {
+		slices.Reverse(suffixes)
+	}
+	for _, suffix := range suffixes {
 		name := filepath.Base(e.path) + suffix
+		step()
 		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -142,7 +160,7 @@ func (e *Exclusive) move(from, to string) error {
 
 // settle ends a replacement: forward when the new database has come, else back.
 func (e *Exclusive) settle() error {
-	text, err := os.ReadFile(e.path + swapSuffix)
+	text, err := os.ReadFile(e.path + swapSuffix) //nolint:forbidigo // our note, none of SQLite's files
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -159,6 +177,7 @@ func (e *Exclusive) settle() error {
 			return err
 		}
 	}
+	step()
 	if err := os.Remove(e.path + swapSuffix); err != nil {
 		return err
 	}
@@ -169,11 +188,11 @@ func (e *Exclusive) settle() error {
 // nothing has come yet, and what moved ahead of it goes back to its side.
 func (e *Exclusive) back(s swap) error {
 	if _, err := os.Lstat(e.path); errors.Is(err, fs.ErrNotExist) {
-		if err := e.move(e.dir(), s.From); err != nil { // a -wal that came ahead
+		if err := e.move(e.dir(), s.From, mainLast); err != nil { // a -wal that came ahead
 			return err
 		}
 	}
-	if err := e.move(s.To, e.dir()); err != nil {
+	if err := e.move(s.To, e.dir(), mainFirst); err != nil {
 		return err
 	}
 	return syncDirs(s.From, s.To, e.dir())
@@ -211,7 +230,7 @@ func writeFile(path string, text []byte) error {
 // syncDirs brings the entries of folders to the platter.
 func syncDirs(dirs ...string) error {
 	for _, dir := range dirs {
-		f, err := os.Open(dir)
+		f, err := os.Open(dir) //nolint:forbidigo // a folder
 		if err != nil {
 			return err
 		}
