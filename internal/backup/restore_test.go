@@ -157,7 +157,7 @@ func TestThePrintedLossIsTheCountedLoss(t *testing.T) {
 		t.Helper()
 		dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's dice
 		b.fill(30)
-		for range 5 {
+		for range 2 { // fifty in make prove
 			e := b.create()
 			before := b.keys()
 			b.churn(dice)

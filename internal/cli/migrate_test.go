@@ -2,21 +2,26 @@ package cli_test
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"navidocs/internal/backup"
 	"navidocs/internal/cli"
 	"navidocs/internal/testkit"
 )
 
 func TestMigrateWorksOnPostgreSQL(t *testing.T) {
 	t.Parallel()
-	d := testkit.Postgres(t)
+	d, home := testkit.Postgres(t), t.TempDir()
+	if _, err := backup.RenewRecoveryKey(filepath.Join(home, "data", "keys")); err != nil {
+		t.Fatal(err)
+	}
 	run := func(want int, words string, command ...string) {
 		t.Helper()
 		var out bytes.Buffer
 		code := cli.Run(t.Context(), cli.Env{
-			Args: append([]string{"migrate", "--home", t.TempDir()}, command...), Environ: []string{"APP_ENV=test", "DATABASE_URL=" + testkit.URL(d)},
+			Args: append([]string{"migrate", "--home", home}, command...), Environ: []string{"APP_ENV=test", "DATABASE_URL=" + testkit.URL(d)},
 			Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out,
 		})
 		if code != want || !strings.Contains(out.String(), words) {
@@ -24,9 +29,10 @@ func TestMigrateWorksOnPostgreSQL(t *testing.T) {
 		}
 	}
 	run(0, "every migration goes up, down and up to the same schema and rows on postgres", "verify")
-	run(3, "would lose table search_entries: 0 rows", "down", "--steps", "1")
-	run(0, "undone 2025112301_search", "down", "--steps", "1", "--yes")
-	run(0, "2025112301  search                       expand   pending", "status")
+	run(3, "would lose table blob_leases: 0 rows", "down", "--steps", "1")
+	run(0, "undone 2025112401_backups", "down", "--steps", "1", "--yes")
+	run(0, "2025112401  backups                      expand   pending", "status")
 	run(0, "applied 20", "up")
 	run(3, "is the database itself", "rehearse", "--on", testkit.URL(d))
+	run(0, "", "rehearse") // on the backup that down made
 }
