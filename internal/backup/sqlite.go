@@ -59,7 +59,7 @@ func (c *creation) copySQLite(ctx context.Context) (found content, err error) {
 
 // inspect demands that the copy is sound and holds what was acknowledged
 // before it was taken, and reads what it holds.
-func (c *creation) inspect(ctx context.Context, copied *db.DB, newest map[string]string) (content, error) {
+func (c *creation) inspect(ctx context.Context, copied *db.DB, newest []db.RowKey) (content, error) {
 	problems, err := copied.Check(ctx, false)
 	if err != nil {
 		return content{}, err
@@ -67,9 +67,9 @@ func (c *creation) inspect(ctx context.Context, copied *db.DB, newest map[string
 	if len(problems) > 0 {
 		return content{}, fault.New(fault.Internal, "the database is damaged (%s): navidocs doctor says more, navidocs backup restore brings a good one back", problems[0])
 	}
-	newest["backups"] = c.manifest.ID // the mark
-	for table, key := range newest {
-		if err := c.holds(ctx, copied, table, key); err != nil {
+	mark := db.RowKey{Table: "backups", Column: "id", Key: c.manifest.ID}
+	for _, row := range append(newest, mark) {
+		if err := c.holds(ctx, copied, row); err != nil {
 			return content{}, err
 		}
 	}
@@ -77,13 +77,13 @@ func (c *creation) inspect(ctx context.Context, copied *db.DB, newest map[string
 }
 
 // holds demands a row in the copy, unless it was deleted meanwhile.
-func (c *creation) holds(ctx context.Context, copied *db.DB, table, key string) error {
-	if there, err := db.Has(ctx, copied, table, key); err != nil || there {
+func (c *creation) holds(ctx context.Context, copied *db.DB, row db.RowKey) error {
+	if there, err := db.Has(ctx, copied, row); err != nil || there {
 		return err
 	}
-	still, err := db.Has(ctx, c.Service.options.DB, table, key)
+	still, err := db.Has(ctx, c.Service.options.DB, row)
 	if err != nil || !still {
 		return err
 	}
-	return fault.New(fault.Internal, "the copy of the database lacks the row %s of %s, which was there before it was taken", key, table)
+	return fault.New(fault.Internal, "the copy of the database lacks the row %v of %s, which was there before it was taken", row.Key, row.Table)
 }

@@ -141,40 +141,39 @@ func hashRow(h hash.Hash, row []any) error {
 	return nil
 }
 
-// Newest notes the key of the row that was added last to each table, as far as
-// the keys are ours: rising with time (UUID version 7, versions, sequences).
-func Newest(ctx context.Context, d *DB, q Querier) (_ map[string]string, err error) {
+// RowKey names a row by the one column of its table's primary key.
+type RowKey struct {
+	Table, Column string
+	Key           any
+}
+
+// Newest notes the row that was added last to each table, as far as the keys
+// are ours: rising with time (UUID version 7, versions, sequences).
+func Newest(ctx context.Context, d *DB, q Querier) (newest []RowKey, err error) {
 	defer fault.Wrap(&err, "note the newest rows")
 	s, err := schemaOf(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
 	for _, t := range s.stored() {
-		if key := t.key(); len(key) == 1 {
-			newest, err := Collect(ctx, q, Scalar[string], "SELECT CAST(max("+quote(key[0])+") AS TEXT) FROM "+quote(t.name)+" HAVING count(*) > 0")
-			if err != nil {
-				return nil, err
-			}
-			for _, v := range newest {
-				out[t.name] = v
-			}
+		key := t.key()
+		if len(key) != 1 {
+			continue
+		}
+		keys, err := Collect(ctx, q, Scalar[any], "SELECT max("+quote(key[0])+") FROM "+quote(t.name)+" HAVING count(*) > 0")
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			newest = append(newest, RowKey{t.name, key[0], k})
 		}
 	}
-	return out, nil
+	return newest, nil
 }
 
-// Has reports whether a table has a row with a key that Newest noted.
-func Has(ctx context.Context, d *DB, table, key string) (bool, error) {
-	s, err := schemaOf(ctx, d)
-	if err != nil {
-		return false, err
-	}
-	t := s[table]
-	if t == nil || len(t.key()) != 1 {
-		return false, nil
-	}
-	n, err := One(ctx, d, Scalar[int], "SELECT count(*) FROM "+quote(table)+" WHERE CAST("+quote(t.key()[0])+" AS TEXT) = $1", key)
+// Has reports whether a row is there.
+func Has(ctx context.Context, q Querier, row RowKey) (bool, error) {
+	n, err := One(ctx, q, Scalar[int], "SELECT count(*) FROM "+quote(row.Table)+" WHERE "+quote(row.Column)+" = $1", row.Key)
 	return n > 0, err
 }
 

@@ -347,15 +347,18 @@ func TestNewestAndHas(t *testing.T) {
 			"CREATE TABLE numbers (id BIGINT PRIMARY KEY)", "INSERT INTO numbers VALUES (9), (10)",
 			"CREATE TABLE pairs (x TEXT, y TEXT, PRIMARY KEY (x, y))", "INSERT INTO pairs VALUES ('a', 'b')", "CREATE TABLE empty (id TEXT PRIMARY KEY)")
 		got, err := db.Newest(t.Context(), d, d)
-		if diff := cmp.Diff(map[string]string{"texts": "03", "numbers": "10"}, got); diff != "" || err != nil {
+		want := []db.RowKey{{Table: "numbers", Column: "id", Key: int64(10)}, {Table: "texts", Column: "id", Key: "03"}}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
-		for _, c := range []struct {
-			table, key string
-			want       bool
-		}{{"texts", "03", true}, {"texts", "04", false}, {"numbers", "10", true}, {"numbers", "1", false}, {"pairs", "a", false}, {"nowhere", "a", false}} {
-			if there, err := db.Has(t.Context(), d, c.table, c.key); there != c.want || err != nil {
-				t.Error(c, there, err)
+		for _, row := range want {
+			if there, err := db.Has(t.Context(), d, row); !there || err != nil {
+				t.Error(row, err)
+			}
+		}
+		for _, row := range []db.RowKey{{Table: "texts", Column: "id", Key: "04"}, {Table: "numbers", Column: "id", Key: int64(1)}} {
+			if there, err := db.Has(t.Context(), d, row); there || err != nil {
+				t.Error(row, err)
 			}
 		}
 	})
