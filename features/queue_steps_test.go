@@ -11,6 +11,7 @@ import (
 	"navidocs/internal/api"
 	"navidocs/internal/apptest"
 	"navidocs/internal/document"
+	"navidocs/internal/testkit"
 )
 
 // workers are those that a scenario stops and starts.
@@ -45,6 +46,12 @@ func (w *world) work(q *workers) error {
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
 	q.ended = make(chan error, 1)
 	go func() { q.ended <- w.server.Jobs.Run(ctx) }() // not the App's Run, which closes everything at its end
+	testkit.Eventually(w.t, func() error {
+		if !w.server.Jobs.Here() {
+			return errors.New("the workers have not started")
+		}
+		return nil
+	})
 	return nil
 }
 

@@ -121,6 +121,9 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ *DB, err error) {
 	o.complete()
 	d := &DB{Engine: SQLite, Path: path, reader: address(path, "&_pragma=query_only(1)"), now: o.Now, use: use, observe: o.Observe}
+	if err := create(ctx, path); err != nil {
+		return nil, closing(d, err)
+	}
 	if d.write, err = openPool(address(path, ""), 1); err != nil {
 		return nil, closing(d, err)
 	}
@@ -157,9 +160,23 @@ func closeToOthers(path string) error {
 	return nil
 }
 
-// address says how a SQLite file is opened. FULL, because a boat loses power.
+// create makes a SQLite file where there is none.
+func create(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	pool, err := openPool(dsn(path)+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)", 1)
+	if err != nil {
+		return err
+	}
+	return mapError(errors.Join(pool.PingContext(ctx), pool.Close()))
+}
+
+// address says how a SQLite file is opened. FULL, because a boat loses power;
+// rw, for a file that vanishes while in use must not come back empty by the
+// next connection.
 func address(path, extra string) string {
-	return dsn(path) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	return dsn(path) + "?mode=rw&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_txlock=immediate" + extra
 }
 
