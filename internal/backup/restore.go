@@ -75,17 +75,30 @@ func (s *Service) Restore(ctx context.Context, id string, o RestoreOptions) (_ R
 		return Restored{}, err
 	}
 	r := restore{Service: s, options: o, m: m, done: Restored{ID: id, Schema: s.options.Schema, Missing: []blob.Digest{}}}
-	switch {
-	case o.To != "":
+	if err := r.unseal(ctx); err != nil {
+		return r.done, err
+	}
+	if o.To != "" {
 		err = r.elsewhere(ctx)
-	case m.Engine != s.engine():
-		err = fault.New(fault.Conflict, "the backup %s is one of %s and DATABASE_URL names another kind: set it, or restore with --to DIR", id, m.Engine)
-	case m.Engine == db.Postgres:
-		err = r.postgres(ctx)
-	default:
-		err = r.sqlite(ctx)
+	} else {
+		err = r.inPlace(ctx)
 	}
 	return r.done, err
+}
+
+// inPlace exchanges the database; the keys follow when that has succeeded.
+func (r *restore) inPlace(ctx context.Context) error {
+	exchange := r.sqlite
+	switch {
+	case r.m.Engine != r.engine():
+		return fault.New(fault.Conflict, "the backup %s is one of %s and DATABASE_URL names another kind: set it, or restore with --to DIR", r.m.ID, r.m.Engine)
+	case r.m.Engine == db.Postgres:
+		exchange = r.postgres
+	}
+	if err := exchange(ctx); err != nil || r.options.DryRun {
+		return err
+	}
+	return r.placeKeys(r.Service.options.Config.KeyDir())
 }
 
 func (s *Service) engine() db.Engine {
@@ -101,6 +114,7 @@ type restore struct {
 	options RestoreOptions
 	m       Manifest
 	done    Restored
+	keys    map[string][]byte
 	empty   bool // PostgreSQL: there was no table, so there is nothing to keep
 }
 
@@ -135,7 +149,7 @@ func (r *restore) elsewhere(ctx context.Context) error {
 	if err := errors.Join(r.blobs(ctx, store), store.Close()); err != nil {
 		return err
 	}
-	return r.keys(ctx, c.KeyDir())
+	return r.placeKeys(c.KeyDir())
 }
 
 // blobs brings back the papers that the store lacks.
@@ -157,9 +171,9 @@ func (r *restore) blobs(ctx context.Context, store blob.Store) error {
 	return nil
 }
 
-// keys brings back the sealed keys when a key was given that opens them. Those
-// that are there and differ are kept beside, under another name.
-func (r *restore) keys(ctx context.Context, dir string) error {
+// unseal opens the sealed keys when a key was given that opens them, before
+// anything is touched.
+func (r *restore) unseal(ctx context.Context) error {
 	if len(r.given) == 0 {
 		return nil
 	}
@@ -168,14 +182,17 @@ func (r *restore) keys(ctx context.Context, dir string) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // only read from
-	keys, err := unsealKeys(f, r.given[0])
-	if err != nil {
-		if _, none := errors.AsType[*age.NoIdentityMatchError](err); none && r.m.Encrypted {
-			return nil // the key was for the database alone
-		}
-		return err
+	r.keys, err = unsealKeys(f, r.given[0])
+	if _, none := errors.AsType[*age.NoIdentityMatchError](err); none && r.m.Encrypted {
+		return nil // the key was for the database alone
 	}
-	for name, text := range keys {
+	return err
+}
+
+// placeKeys brings back the keys. Those that are there and differ are kept
+// beside, under another name.
+func (r *restore) placeKeys(dir string) error {
+	for name, text := range r.keys {
 		there, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil && string(there) != string(text) {
 			err = os.Rename(filepath.Join(dir, name), filepath.Join(dir, name+".before-"+r.stamp()))
@@ -184,14 +201,13 @@ func (r *restore) keys(ctx context.Context, dir string) error {
 			return err
 		}
 	}
-	r.done.Keys = true
-	return writeKeys(dir, keys)
+	r.done.Keys = len(r.keys) > 0
+	return writeKeys(dir, r.keys)
 }
 
 func (r *restore) stamp() string { return r.Service.options.Now().UTC().Format(idTime) }
 
-// prepare brings a restored copy up to the present schema, tries it, and
-// brings back its papers and keys.
+// prepare brings a restored copy up to the present schema, and its papers back.
 func (r *restore) prepare(ctx context.Context, address string) error {
 	d, err := db.Open(ctx, db.Options{URL: address, Now: r.Service.options.Now})
 	if err != nil {
@@ -200,10 +216,7 @@ func (r *restore) prepare(ctx context.Context, address string) error {
 	if err := errors.Join(r.Service.options.Migrate(ctx, d), d.Close()); err != nil {
 		return err
 	}
-	if err := r.blobs(ctx, r.Service.options.Store); err != nil {
-		return err
-	}
-	return r.keys(ctx, r.Service.options.Config.KeyDir())
+	return r.blobs(ctx, r.Service.options.Store)
 }
 
 // safety makes a backup of the state that goes.
