@@ -83,7 +83,7 @@ func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
 		return nil, err
 	}
 	return backup.New(backup.Options{
-		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Log: a.options.Log, Release: a.version(), Now: a.options.Now,
+		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Release: a.version(), Now: a.options.Now,
 		Schema: schema, Migrate: migrateCopy, Smoke: a.smoke, From: b.From, Identity: b.Identity,
 	})
 }

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +45,6 @@ type Options struct {
 	Store blob.Store
 	// Events takes backup.failed; nil tells nobody.
 	Events *event.Outbox
-	Log    *slog.Logger
 	// Release is the running version.
 	Release string
 	Now     func() time.Time
@@ -245,7 +243,7 @@ func list(ctx context.Context, place shelf) ([]Entry, error) {
 	return entries, nil
 }
 
-// entry gives one backup's manifest; NotFound names the command that lists.
+// manifest reads what a backup says of itself; NotFound names the command that lists.
 func (s *Service) manifest(ctx context.Context, id string) (Manifest, error) {
 	if !idForm.MatchString(id) {
 		return Manifest{}, fault.New(fault.NotFound, "there is no backup %q; see navidocs backup list", id)

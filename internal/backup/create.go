@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -101,7 +100,7 @@ func (s *Service) CreatePlan(ctx context.Context) (p Plan, err error) {
 	lines, err := db.Collect(ctx, s.options.DB, scanBlobLine, selectBlobs)
 	p.Blobs = len(lines)
 	for _, line := range lines {
-		if _, plain := have[strings.TrimPrefix(line.name(false), blobDir+"/")]; !plain {
+		if _, there := have[line.key(false)]; !there {
 			p.NewBlobs++
 			p.NewBytes += line.size
 		}

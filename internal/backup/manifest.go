@@ -213,14 +213,18 @@ type blobLine struct {
 	size   int64
 }
 
-// name is the blob's place on a shelf.
-func (b blobLine) name(encrypted bool) string {
+// key is the blob's place among the blobs of a shelf, as their list has it.
+func (b blobLine) key(encrypted bool) string {
 	d := string(b.digest)
+	place := path.Join(d[:2], d[2:4], d)
 	if encrypted {
-		return path.Join(blobDir, d[:2], d[2:4], d+ageSuffix)
+		place += ageSuffix
 	}
-	return path.Join(blobDir, d[:2], d[2:4], d)
+	return place
 }
+
+// name is the blob's place on a shelf.
+func (b blobLine) name(encrypted bool) string { return path.Join(blobDir, b.key(encrypted)) }
 
 func encodeBlobs(lines []blobLine) []byte {
 	var b bytes.Buffer

@@ -78,15 +78,15 @@ func (s *Service) due(ctx context.Context) (bool, error) {
 // nothing to lose before its first night.
 func (s *Service) Times(ctx context.Context) (made, drilled time.Time, err error) {
 	defer fault.Wrap(&err, "times of the backups")
-	begun, err := db.One(ctx, s.options.DB, optionalTime, "SELECT min(applied_at) FROM schema_files")
+	begun, err := db.One(ctx, s.options.DB, db.OptionalTime, "SELECT min(applied_at) FROM schema_files")
 	if err != nil {
 		return made, drilled, err
 	}
-	made, err = db.One(ctx, s.options.DB, optionalTime, "SELECT max(started_at) FROM backups WHERE state IN ('completed', 'incomplete')")
+	made, err = db.One(ctx, s.options.DB, db.OptionalTime, "SELECT max(started_at) FROM backups WHERE state IN ('completed', 'incomplete')")
 	if err != nil {
 		return made, drilled, err
 	}
-	drilled, err = db.One(ctx, s.options.DB, optionalTime, "SELECT max(drilled_at) FROM backups")
+	drilled, err = db.One(ctx, s.options.DB, db.OptionalTime, "SELECT max(drilled_at) FROM backups")
 	return later(made, begun), later(drilled, begun), err
 }
 
@@ -95,12 +95,4 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func optionalTime(r db.Row) (time.Time, error) {
-	var at *int64
-	if err := r.Scan(&at); err != nil || at == nil {
-		return time.Time{}, err
-	}
-	return db.Time(*at), nil
 }

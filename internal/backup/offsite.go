@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strings"
 )
 
 // sendAway copies the backup to the other places.
@@ -32,11 +31,10 @@ func (c *creation) send(ctx context.Context, away shelf) error {
 		return err
 	}
 	for _, line := range c.all {
-		name := line.name(c.manifest.Encrypted)
-		if size, ok := have[strings.TrimPrefix(name, blobDir+"/")]; ok && size >= line.size {
+		if size, ok := have[line.key(c.manifest.Encrypted)]; ok && size >= line.size {
 			continue
 		}
-		if err := carry(ctx, c.local, away, name); err != nil {
+		if err := carry(ctx, c.local, away, line.name(c.manifest.Encrypted)); err != nil {
 			return err
 		}
 	}

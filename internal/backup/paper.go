@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
-	"strings"
 
 	"filippo.io/age"
 
@@ -37,7 +37,7 @@ func (c *creation) blobs(ctx context.Context) error {
 				return err
 			}
 		}
-		if size, ok := have[strings.TrimPrefix(line.name(c.manifest.Encrypted), blobDir+"/")]; !ok || size < line.size {
+		if size, ok := have[line.key(c.manifest.Encrypted)]; !ok || size < line.size {
 			err := c.putBlob(ctx, line)
 			if fault.Is(err, fault.NotFound) || errors.Is(err, blob.ErrDamaged) {
 				c.manifest.Missing = append(c.manifest.Missing, line.digest)
@@ -76,10 +76,7 @@ func (c *creation) putBlob(ctx context.Context, line blobLine) error {
 type hashed struct {
 	r    io.Reader
 	want string
-	hash interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
+	hash hash.Hash
 }
 
 func (h *hashed) Read(p []byte) (int, error) {
@@ -87,7 +84,7 @@ func (h *hashed) Read(p []byte) (int, error) {
 		h.hash = sha256.New()
 	}
 	n, err := h.r.Read(p)
-	h.hash.Write(p[:n]) //nolint:errcheck // a hash never fails
+	h.hash.Write(p[:n])
 	if errors.Is(err, io.EOF) {
 		if got := hex.EncodeToString(h.hash.Sum(nil)); got != h.want {
 			return n, fmt.Errorf("%.12s: %w", h.want, blob.ErrDamaged)

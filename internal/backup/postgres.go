@@ -132,16 +132,6 @@ func libpq(raw string) (address string, environ []string, err error) {
 	return u.String(), environ, nil
 }
 
-// otherDatabase is the address of another database on the same server.
-func otherDatabase(raw, name string) (string, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", fault.New(fault.Invalid, "DATABASE_URL cannot be read as a PostgreSQL address")
-	}
-	u.Path = "/" + name
-	return u.String(), nil
-}
-
 func databaseName(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -159,8 +149,7 @@ func (s *Service) scratch(ctx context.Context, purpose string) (address, name st
 		return "", "", fault.Because(err, fault.Unavailable,
 			"a scratch database cannot be made: the user of DATABASE_URL needs CREATEDB (ALTER ROLE ... CREATEDB)")
 	}
-	address, err = otherDatabase(raw, name)
-	return address, name, err
+	return db.Beside(raw, name), name, nil
 }
 
 func (s *Service) drop(ctx context.Context, name string) error {
@@ -172,11 +161,7 @@ func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, 
 // admin runs statements, together where they can be, from the server's
 // maintenance database.
 func (s *Service) admin(ctx context.Context, statements ...string) error {
-	address, err := otherDatabase(s.options.Config.Storage.Database, "postgres")
-	if err != nil {
-		return err
-	}
-	return db.Administer(ctx, address, statements...)
+	return db.Administer(ctx, db.Beside(s.options.Config.Storage.Database, "postgres"), statements...)
 }
 
 // load restores a dump into an empty database.

@@ -140,7 +140,7 @@ func collect(ctx context.Context, place shelf, stay []Entry) error {
 			return nil //nolint:nilerr // as above
 		}
 		for _, l := range lines {
-			named[l.name(false)] = true
+			named[l.key(false)] = true
 		}
 	}
 	have, err := place.list(ctx, blobDir, true)
@@ -148,9 +148,8 @@ func collect(ctx context.Context, place shelf, stay []Entry) error {
 		return err
 	}
 	for name := range have {
-		full := path.Join(blobDir, name)
-		if !named[strings.TrimSuffix(full, ageSuffix)] {
-			if err := place.remove(ctx, full); err != nil {
+		if !named[strings.TrimSuffix(name, ageSuffix)] {
+			if err := place.remove(ctx, path.Join(blobDir, name)); err != nil {
 				return err
 			}
 		}

@@ -221,13 +221,8 @@ func (r *restore) prepare(ctx context.Context, address string) error {
 
 // safety makes a backup of the state that goes.
 func (r *restore) safety(ctx context.Context, live *db.DB) error {
-	own, err := New(Options{
-		Config: r.Service.options.Config, DB: live, Store: r.Service.options.Store, Release: r.Service.options.Release,
-		Now: r.Service.options.Now, Log: r.Service.options.Log,
-	})
-	if err != nil {
-		return err
-	}
+	own := *r.Service
+	own.options.DB, own.options.Events = live, nil // what it tells would be gone with the state
 	made, err := own.Create(ctx, CreateOptions{Reason: "before the restore of " + r.m.ID})
 	if err != nil && made.VerifiedAt == nil { // a missing paper, or a place that is away, does not stop us
 		return fmt.Errorf("no backup of the present state: %w", err)

@@ -87,9 +87,7 @@ func (r *restore) smokePostgres(ctx context.Context, prepared string) error {
 		return err
 	}
 	defer r.drop(context.WithoutCancel(ctx), name) //nolint:errcheck // a scratch database
-	if c.Storage.Database, err = otherDatabase(prepared, name); err != nil {
-		return err
-	}
+	c.Storage.Database = db.Beside(prepared, name)
 	return r.works(ctx, c)
 }
 

@@ -82,7 +82,7 @@ func (b *bundle) service(change ...func(*backup.Options)) *backup.Service {
 		b.t.Fatal(err)
 	}
 	o := backup.Options{
-		Config: b.config, DB: b.db, Store: b.store, Events: event.New(b.db, queue), Log: slog.New(slog.DiscardHandler), Release: "test", Now: b.clock.Now,
+		Config: b.config, DB: b.db, Store: b.store, Events: event.New(b.db, queue), Release: "test", Now: b.clock.Now,
 		Schema: schema, Migrate: migrate, Smoke: func(_ context.Context, c config.Config) error { return b.smoked(c) },
 	}
 	for _, f := range change {

@@ -318,7 +318,7 @@ func (s *Service) examineBlobs(ctx context.Context, m Manifest, o VerifyOptions,
 	}
 	r.Blobs = len(lines)
 	for _, line := range lines {
-		size, there := have[strings.TrimPrefix(line.name(m.Encrypted), blobDir+"/")]
+		size, there := have[line.key(m.Encrypted)]
 		switch {
 		case !there:
 			r.found("blob", "%s is not there", line.digest)

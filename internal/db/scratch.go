@@ -48,15 +48,15 @@ func scratchPostgres(ctx context.Context, address string) (*DB, func() error, er
 		_, err := server.write.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE "+name+" WITH (FORCE)")
 		return errors.Join(err, server.Close())
 	}
-	d, err := Open(ctx, Options{URL: beside(address, name)})
+	d, err := Open(ctx, Options{URL: Beside(address, name)})
 	if err != nil {
 		return nil, nil, errors.Join(err, remove())
 	}
 	return d, func() error { return errors.Join(d.Close(), remove()) }, nil
 }
 
-// beside is the address of another database of the same server.
-func beside(address, name string) string {
+// Beside is the address of another database of the same PostgreSQL server.
+func Beside(address, name string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return address // which was opened before

@@ -26,6 +26,16 @@ func Migrations() fs.FS {
 	return sub
 }
 
+// LatestVersion is that of a sequence's last migration: the schema that this
+// release brings.
+func LatestVersion(sequence fs.FS) (int64, error) {
+	all, err := listFiles(sequence)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[len(all)-1].Version, nil
+}
+
 // file is a migration as it is written.
 type file struct {
 	Migration

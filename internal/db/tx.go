@@ -236,6 +236,15 @@ func One[T any](ctx context.Context, q Querier, scan func(Row) (T, error), query
 	return all[0], nil
 }
 
+// OptionalTime scans a row of one stored instant, the zero time for NULL.
+func OptionalTime(r Row) (time.Time, error) {
+	var micros *int64
+	if err := r.Scan(&micros); err != nil || micros == nil {
+		return time.Time{}, err
+	}
+	return Time(*micros), nil
+}
+
 // Scalar scans a row of one column.
 func Scalar[T any](r Row) (v T, err error) {
 	err = r.Scan(&v)

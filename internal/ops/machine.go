@@ -136,13 +136,7 @@ func (d *Doctor) load(ctx context.Context) (Finding, error) {
 // clock: rows that come from the future tell that the clock was put back.
 // Sessions, schedules and warranties would be wrong.
 func (d *Doctor) clock(ctx context.Context) (Finding, error) {
-	newest, err := db.One(ctx, d.DB, func(r db.Row) (t time.Time, err error) {
-		var at *int64
-		if err := r.Scan(&at); err != nil || at == nil {
-			return t, err
-		}
-		return db.Time(*at), nil
-	}, "SELECT max(at) FROM (SELECT max(at) AS at FROM events UNION ALL SELECT max(at) FROM audit_log UNION ALL SELECT max(last_seen_at) FROM sessions) t")
+	newest, err := db.One(ctx, d.DB, db.OptionalTime, "SELECT max(at) FROM (SELECT max(at) AS at FROM events UNION ALL SELECT max(at) FROM audit_log UNION ALL SELECT max(last_seen_at) FROM sessions) t")
 	if err != nil {
 		return Finding{}, err
 	}
