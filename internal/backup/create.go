@@ -97,10 +97,11 @@ func (s *Service) CreatePlan(ctx context.Context) (p Plan, err error) {
 	if err != nil {
 		return p, err
 	}
+	encrypted := s.options.Config.Backup.Recipient != ""
 	lines, err := db.Collect(ctx, s.options.DB, scanBlobLine, selectBlobs)
 	p.Blobs = len(lines)
 	for _, line := range lines {
-		if _, there := have[line.key(false)]; !there {
+		if _, there := have[line.key(encrypted)]; !there {
 			p.NewBlobs++
 			p.NewBytes += line.size
 		}

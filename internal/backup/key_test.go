@@ -174,3 +174,19 @@ func TestAForeignKeyDoesNotOpenTheKeys(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is on the shelf already, encrypted, is not said to be copied again.
+func TestThePlanOfAnEncryptedBackup(t *testing.T) {
+	t.Parallel()
+	friend, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := sqlite(t, "BACKUP_RECIPIENT="+friend.Recipient().String())
+	b.paper("one")
+	b.create()
+	b.paper("two")
+	if p, err := b.service().CreatePlan(t.Context()); err != nil || p.Blobs != 2 || p.NewBlobs != 1 || p.NewBytes != 3 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
