@@ -39,7 +39,7 @@ func (d *DB) CopyInto(ctx context.Context, path string) (err error) {
 // byte of it, and no file beside it, is written.
 func OpenCopy(ctx context.Context, path string) (_ *DB, err error) {
 	defer fault.Wrap(&err, "open the copy %s", path)
-	reader := dsn(path) + "?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=cache_size(-65536)&_pragma=foreign_keys(1)"
+	reader := dsn(path) + "?mode=ro&immutable=1&_pragma=query_only(1)&_pragma=mmap_size(2147418112)&_pragma=foreign_keys(1)"
 	pool, err := openPool(reader, 8)
 	if err != nil {
 		return nil, err
