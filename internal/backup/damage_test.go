@@ -82,7 +82,7 @@ func damages() []damage {
 				b[i] ^= 1
 				return b
 			})
-		}, "content", "audit_log"},
+		}, "content", "is another one than was copied"},
 		{"a page zeroed", func(t *testing.T, w *wreck) {
 			t.Helper()
 			w.bytes(t, func(b []byte) []byte {
@@ -256,7 +256,7 @@ func (b *bundle) pack(t *testing.T, w *wreck, id string, right bool) *bundle {
 	if right {
 		other.rewrite(id, func(m *backup.Manifest) {
 			sum := sha256.Sum256(packed)
-			m.Database = backup.File{Name: "db.zst", Bytes: int64(len(packed)), SHA256: hex.EncodeToString(sum[:]), Plain: int64(len(plain))}
+			m.Database = backup.File{Name: "db.zst", Bytes: int64(len(packed)), SHA256: hex.EncodeToString(sum[:]), Plain: int64(len(plain)), PlainSHA256: m.Database.PlainSHA256}
 		})
 	}
 	return &other

@@ -48,7 +48,9 @@ type Manifest struct {
 	Encrypted bool   `json:"encrypted"`
 	Database  File   `json:"database"`
 	Files     []File `json:"files"`
-	// Tables are those of the copy itself, counted and hashed in it.
+	// Tables are those of the copy itself, counted in it, and hashed as well
+	// where the database is stored as a dump: what comes back from one has the
+	// rows, not the bytes.
 	Tables    []db.TableDigest `json:"tables"`
 	Blobs     int              `json:"blobs"`
 	BlobBytes int64            `json:"blob_bytes"`
@@ -65,6 +67,8 @@ type File struct {
 	SHA256 string `json:"sha256"`
 	// Plain is the size of the database before compression.
 	Plain int64 `json:"plain_bytes,omitempty"`
+	// PlainSHA256 is that of the database before compression.
+	PlainSHA256 string `json:"plain_sha256,omitempty"`
 }
 
 // Rows counts the rows of all tables.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
@@ -35,19 +36,62 @@ func pack(ctx context.Context, dir, name string, r io.Reader, to []age.Recipient
 			return File{}, err
 		}
 	}
-	z, err := zstd.NewWriter(sealed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true))
-	if err != nil {
-		return File{}, err
-	}
-	plain, err := io.Copy(z, &contextReader{ctx, r})
-	if err := errors.Join(err, z.Close(), sealed.Close(), out.Flush(), f.Sync()); err != nil {
+	plainSum := sha256.New()
+	plain, err := compress(sealed, io.TeeReader(&contextReader{ctx, r}, plainSum))
+	if err := errors.Join(err, sealed.Close(), out.Flush(), f.Sync()); err != nil {
 		return File{}, diskError(err)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return File{}, diskError(err)
 	}
-	return File{Name: name, Bytes: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil)), Plain: plain}, nil
+	return File{Name: name, Bytes: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil)), Plain: plain, PlainSHA256: hex.EncodeToString(plainSum.Sum(nil))}, nil
+}
+
+// frameSize is how much becomes one frame of Zstandard. Frames stand for
+// themselves and follow each other in one file (RFC 8878, 3), so that they can
+// be made side by side.
+const frameSize = 4 << 20
+
+// compress writes r as frames, made by all processors at once and written in
+// their order, and returns the size of r.
+func compress(w io.Writer, r io.Reader) (size int64, err error) {
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true))
+	if err != nil {
+		return 0, err
+	}
+	defer z.Close() //nolint:errcheck // nothing is in it
+	frames, written := make(chan chan []byte, runtime.GOMAXPROCS(0)), make(chan error, 1)
+	go func() { written <- writeFrames(w, frames) }()
+	for err == nil {
+		part := make([]byte, frameSize)
+		var n int
+		n, err = io.ReadFull(r, part)
+		if size += int64(n); n == 0 && size > 0 {
+			break
+		}
+		frame := make(chan []byte, 1)
+		go func() { frame <- z.EncodeAll(part[:n], nil) }()
+		select {
+		case frames <- frame:
+		case err := <-written:
+			return size, err
+		}
+	}
+	close(frames)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return size, errors.Join(err, <-written)
+}
+
+func writeFrames(w io.Writer, frames <-chan chan []byte) error {
+	for frame := range frames {
+		if _, err := w.Write(<-frame); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // synced brings what is written to the platter bit by bit: all of it at once

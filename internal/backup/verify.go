@@ -187,15 +187,16 @@ func (s *Service) decode(ctx context.Context, m Manifest, w io.Writer, r *Report
 	switch {
 	case err != nil && (ctx.Err() != nil || fault.Is(diskError(err), fault.Full)):
 		return err
+	case errors.Is(err, blob.ErrDamaged):
+		r.found("content", "the database (%d bytes) is another one than was copied (%d bytes)", n, m.Database.Plain)
 	case err != nil:
 		r.found("decode", "%s breaks off after %d bytes: %s", m.Database.Name, n, err)
-	case n != m.Database.Plain:
-		r.found("decode", "the database has %d bytes, and had %d when it was copied", n, m.Database.Plain)
 	}
 	return nil
 }
 
-// openDatabase opens the stored database for reading.
+// openDatabase opens the stored database for reading; the end is reached only
+// when it is, byte by byte, the one that was copied.
 func (s *Service) openDatabase(ctx context.Context, m Manifest) (_ io.ReadCloser, err error) {
 	with, err := s.identities()
 	if err != nil {
@@ -209,7 +210,7 @@ func (s *Service) openDatabase(ctx context.Context, m Manifest) (_ io.ReadCloser
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return both{plain, f}, nil
+	return both{both{io.NopCloser(&hashed{r: plain, want: m.Database.PlainSHA256}), plain}, f}, nil
 }
 
 // both closes the outer reader, then the inner one.
@@ -247,11 +248,11 @@ func (s *Service) compare(ctx context.Context, m Manifest, d *db.DB, r *Report) 
 	if err := s.compareSchema(ctx, m, d, r); err != nil {
 		return err
 	}
-	tables, err := db.Digests(ctx, d, d)
+	found, err := tables(ctx, d, d)
 	if err != nil {
 		return err
 	}
-	r.compareTables(m.Tables, tables)
+	r.compareTables(m.Tables, found)
 	return nil
 }
 

@@ -23,8 +23,27 @@ import (
 type TableDigest struct {
 	Name string `json:"name"`
 	Rows int64  `json:"rows"`
-	// SHA256 is over all rows in the order of the primary key.
-	SHA256 string `json:"sha256"`
+	// SHA256 is over all rows in the order of the primary key; empty when they
+	// were only counted.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Counts counts the rows of the tables that Digests hashes.
+func Counts(ctx context.Context, d *DB, q Querier) (_ []TableDigest, err error) {
+	defer fault.Wrap(&err, "count the rows")
+	s, err := schemaOf(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	out := []TableDigest{}
+	for _, t := range s.stored() {
+		n, err := One(ctx, q, Scalar[int64], "SELECT count(*) FROM "+quote(t.name))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.name, err)
+		}
+		out = append(out, TableDigest{Name: t.name, Rows: n})
+	}
+	return out, nil
 }
 
 // Digests counts and hashes the rows of every table of ours, as q sees them;
