@@ -2,12 +2,12 @@
 package features
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -43,6 +43,7 @@ const coreScenarios = 28
 func run(t *testing.T, database func(*testing.T) string) {
 	t.Helper()
 	var core atomic.Int32
+	var said bytes.Buffer // what the runner says, of which each write may be one letter
 	suite := godog.TestSuite{
 		ScenarioInitializer: func(sc *godog.ScenarioContext) {
 			w := &world{t: stepTB{t}, database: database(t)}
@@ -54,10 +55,10 @@ func run(t *testing.T, database func(*testing.T) string) {
 			})
 			w.steps(sc)
 		},
-		Options: &godog.Options{Format: "progress", NoColors: true, Output: testWriter{t}, Paths: []string{"."}, TestingT: t, Strict: true},
+		Options: &godog.Options{Format: "progress", NoColors: true, Output: &said, Paths: []string{"."}, TestingT: t, Strict: true},
 	}
 	if suite.Run() != 0 {
-		t.Fail()
+		t.Error(said.String())
 	}
 	t.Logf("core scenarios that hold: %d of %d", core.Load(), coreScenarios)
 }
@@ -79,16 +80,6 @@ func (s stepTB) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) 
 func (s stepTB) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (s stepTB) Error(args ...any)                 { panic(fmt.Sprint(args...)) }
 func (s stepTB) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-// testWriter keeps the runner's output with its test.
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	if text := strings.TrimSpace(string(b)); text != "" {
-		w.t.Log(text)
-	}
-	return len(b), nil
-}
 
 var stepLine = regexp.MustCompile(`(?m)^\s*(@core)?\s*Scenario`)
 

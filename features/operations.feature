@@ -36,7 +36,7 @@ Feature: Safe keeping
     And two backups, between which 10 boats were added
     When each of these is done to the newer one, it is found and named:
       | damage                   | found by          | named                    |
-      | 1 byte flipped in text   | content           | rows of boats            |
+      | 1 byte flipped in text   | content           | is another one           |
       | a page zeroed            | integrity_check   |                          |
       | last 5% cut              | integrity_check   |                          |
       | last 3 pages cut         | integrity_check   |                          |
