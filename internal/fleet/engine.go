@@ -192,80 +192,9 @@ func (s *Service) engine(ctx context.Context, tx *db.Tx, who account.Actor, boat
 
 func (s *Service) tellEngine(ctx context.Context, tx *db.Tx, who account.Actor, verb string, org account.OrgID, e Engine, r *Reading) error {
 	if r != nil {
-		if err := checkMeter(ctx, tx, "engine", string(e.ID), *r); err != nil {
-			return err
-		}
-		if err := insertReading(ctx, tx, "engine", string(e.ID), r.Hours, r.ReadOn, r.Source); err != nil {
+		if err := s.record(ctx, tx, e.ID.Meter(), *r); err != nil {
 			return err
 		}
 	}
 	return s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: org, Action: "engine." + verb, Kind: "engine", SubjectID: string(e.ID), BoatID: e.BoatID})
-}
-
-func insertReading(ctx context.Context, tx *db.Tx, kind, id string, hours float64, on Date, source string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO hour_readings (id, subject_kind, subject_id, hours, read_on, source, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, db.NewID(), kind, id, hours, on, source, db.Micros(tx.Now()))
-	return err
-}
-
-// Reading is the hours of a piece of equipment on a day.
-type Reading struct {
-	Hours  float64 `json:"hours" minimum:"0" maximum:"1000000"`
-	ReadOn Date    `json:"read_on" format:"date"`
-	Source string  `json:"source,omitempty" maxLength:"200"`
-}
-
-// checkMeter refuses a reading that would have the meter go back: fewer hours
-// than on that day or before, or more than on a later one.
-func checkMeter(ctx context.Context, tx *db.Tx, kind, id string, r Reading) error {
-	other, err := db.One(ctx, tx, func(row db.Row) (o Reading, err error) {
-		err = row.Scan(&o.Hours, &o.ReadOn)
-		return o, err
-	}, `SELECT hours, read_on FROM hour_readings WHERE subject_kind = $1 AND subject_id = $2
-		AND (read_on <= $3 AND hours > $4 OR read_on > $3 AND hours < $4) ORDER BY read_on, id LIMIT 1`, kind, id, r.ReadOn, r.Hours)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return fault.New(fault.Conflict, "the meter showed %g hours on %s: was it replaced?", other.Hours, other.ReadOn)
-}
-
-// AddReading records hours of equipment; members may. An hour meter never goes
-// back: what contradicts another reading is refused with the one in the way.
-func (s *Service) AddReading(ctx context.Context, who account.Actor, id EquipmentID, r Reading) (e Equipment, err error) {
-	defer fault.Wrap(&err, "fleet.AddReading %s", id)
-	var c checker
-	if c.date(&r.ReadOn, "read_on"); r.ReadOn == "" {
-		c.add("read_on", "hours need the date on which they were read", nil)
-	}
-	c.number(&r.Hours, "hours", 1_000_000)
-	if err := c.err(); err != nil {
-		return e, err
-	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if e, err = s.EquipmentIn(ctx, tx, who, id, account.Member); err != nil {
-			return err
-		}
-		if err := checkMeter(ctx, tx, "equipment", string(id), r); err != nil {
-			return err
-		}
-		if err := insertReading(ctx, tx, "equipment", string(id), r.Hours, r.ReadOn, r.Source); err != nil {
-			return err
-		}
-		if e.HoursOn == nil || *e.HoursOn <= r.ReadOn {
-			e.Hours, e.HoursOn, e.UpdatedAt = &r.Hours, &r.ReadOn, Touched(tx, e.UpdatedAt)
-			_, err = tx.Exec(ctx, "UPDATE equipment SET hours = $1, hours_on = $2, updated_at = $3 WHERE id = $4",
-				r.Hours, r.ReadOn, db.Micros(e.UpdatedAt), id)
-			if err != nil {
-				return err
-			}
-		}
-		return s.accounts.Audit(ctx, tx, who, account.Entry{
-			OrgID: e.OrgID, Action: "equipment.hours_read", Kind: "equipment",
-			SubjectID: string(id), BoatID: e.BoatID, Detail: r,
-		})
-	})
-	return e, err
 }

@@ -30,6 +30,9 @@ type Service struct {
 	// indexed is told of every equipment change, inside its transaction, so
 	// that search is never out of step.
 	indexed func(ctx context.Context, tx *db.Tx, e Equipment) error
+	// metered is told of every reading of hours, inside its transaction: what is
+	// covered for so many hours ends by it.
+	metered func(ctx context.Context, tx *db.Tx, m Meter) error
 }
 
 // New makes the service.
@@ -37,6 +40,7 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 	return &Service{
 		db: d, accounts: accounts, events: events,
 		indexed: func(context.Context, *db.Tx, Equipment) error { return nil },
+		metered: func(context.Context, *db.Tx, Meter) error { return nil },
 	}
 }
 
@@ -44,6 +48,11 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 // transaction; a deleted one has DeletedAt set.
 func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment) error) {
 	s.indexed = f
+}
+
+// OnReading sets what is told of every reading of hours, inside its transaction.
+func (s *Service) OnReading(f func(ctx context.Context, tx *db.Tx, m Meter) error) {
+	s.metered = f
 }
 
 // Version is a row's state as its reader saw it, for If-Match; "" means any.
