@@ -196,7 +196,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	a.Documents = document.New(a.DB, a.Store, a.Accounts, a.Boats, a.Events, a.Jobs, reader, document.Config{
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
-	a.Warranties = warranty.New(a.DB, a.Accounts, a.Boats, a.Events)
+	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
 	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
 		return err
 	}

@@ -178,16 +178,22 @@ func (s *Service) DeleteEngine(ctx context.Context, who account.Actor, boat Boat
 	return e, err
 }
 
-func (s *Service) engine(ctx context.Context, tx *db.Tx, who account.Actor, boat BoatID, id EngineID, role account.Role) (Engine, account.OrgID, error) {
-	names, err := s.Names(ctx, tx, who, []BoatID{boat}, role)
+func (s *Service) engine(ctx context.Context, q db.Querier, who account.Actor, boat BoatID, id EngineID, role account.Role) (Engine, account.OrgID, error) {
+	names, err := s.Names(ctx, q, who, []BoatID{boat}, role)
 	if err != nil {
 		return Engine{}, "", err
 	}
-	e, err := db.One(ctx, tx, scanEngine, "SELECT "+engineColumns+" FROM engines WHERE id = $1 AND boat_id = $2", id, boat)
+	e, err := db.One(ctx, q, scanEngine, "SELECT "+engineColumns+" FROM engines WHERE id = $1 AND boat_id = $2", id, boat)
 	if fault.Is(err, fault.NotFound) {
 		err = fault.New(fault.NotFound, "engine not found")
 	}
 	return e, names[0].OrgID, err
+}
+
+// EngineIn reads an engine of a boat, asking for a role on it.
+func (s *Service) EngineIn(ctx context.Context, q db.Querier, who account.Actor, boat BoatID, id EngineID, role account.Role) (Engine, error) {
+	e, _, err := s.engine(ctx, q, who, boat, id, role)
+	return e, err
 }
 
 func (s *Service) tellEngine(ctx context.Context, tx *db.Tx, who account.Actor, verb string, org account.OrgID, e Engine, r *Reading) error {

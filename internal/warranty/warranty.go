@@ -1,20 +1,21 @@
-// Package warranty keeps what is covered until when.
+// Package warranty keeps what is covered until when, and what is claimed.
 //
-// It guarantees: an expiry is computed, never typed: whole months from the
-// start, clamped to the month's end; "today" is the calendar date in the
-// boat's or its organization's time zone; expiration_date is the last day of
-// cover.
+// It guarantees: an end is computed, never typed: the earliest of whole months
+// from the start, clamped to the month's end, of the hours that a meter was read
+// to have, and of the months after the maker's invoice; "today" is the calendar
+// date in the boat's or its organization's time zone; expiration_date is the
+// last day of cover. A claim keeps each of its states with its date. A claim
+// package holds the papers as they are stored, or says which are gone and why.
 package warranty
 
 import (
 	"context"
-	"math"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"navidocs/internal/account"
+	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
@@ -32,6 +33,7 @@ const (
 	Claimed Status = "claimed"
 	Void    Status = "void"
 	Expired Status = "expired"
+	Deleted Status = "deleted"
 )
 
 // Warranty is a promise of a maker or dealer about one item.
@@ -41,269 +43,228 @@ type Warranty struct {
 	BoatID             fleet.BoatID       `json:"boat_id"`
 	BoatName           string             `json:"boat_name"`
 	EquipmentID        *fleet.EquipmentID `json:"equipment_id"`
+	EngineID           *fleet.EngineID    `json:"engine_id"`
 	ItemName           string             `json:"item_name"`
 	Provider           string             `json:"provider"`
 	SerialNumber       string             `json:"serial_number"`
 	PurchaseDate       fleet.Date         `json:"purchase_date" format:"date"`
 	StartDate          fleet.Date         `json:"start_date" format:"date"`
 	Months             int                `json:"warranty_period_months"`
+	HoursLimit         *float64           `json:"hours_limit"`
+	HoursAtStart       float64            `json:"hours_at_start"`
+	MakerInvoiceDate   *fleet.Date        `json:"maker_invoice_date" format:"date"`
+	MonthsAfterInvoice *int               `json:"months_after_invoice"`
 	ExpirationDate     fleet.Date         `json:"expiration_date" format:"date" doc:"the last day of cover, computed"`
+	EndsBy             string             `json:"ends_by" enum:"months,hours,invoice" doc:"which limit comes first"`
 	DaysLeft           int                `json:"days_until_expiration" doc:"negative after the end"`
 	Level              *string            `json:"level" enum:"critical,warning,info" doc:"null beyond 90 days or when not active"`
-	Status             Status             `json:"status" enum:"active,claimed,void,expired"`
-	HoursLimit         *float64           `json:"hours_limit"`
+	Status             Status             `json:"status" enum:"active,claimed,void,expired,deleted"`
+	VoidReason         string             `json:"void_reason"`
 	CoverageAmount     *float64           `json:"coverage_amount" doc:"hidden from viewers"`
 	Currency           string             `json:"currency"`
+	Lines              []Line             `json:"coverage_lines" doc:"what is covered for a time of its own"`
 	RegistrationNumber string             `json:"registration_number"`
 	Transferable       bool               `json:"transferable"`
+	TransferWindowDays *int               `json:"transfer_window_days" doc:"days after a sale in which the new owner must be registered"`
+	TransferCost       *float64           `json:"transfer_cost" doc:"hidden from viewers"`
 	ClaimInstructions  string             `json:"claim_instructions"`
+	TermsSource        string             `json:"terms_source" doc:"where applied terms come from"`
+	Thresholds         []Threshold        `json:"thresholds,omitempty" doc:"only where one warranty is read"`
 	CreatedAt          time.Time          `json:"created_at"`
 	UpdatedAt          time.Time          `json:"updated_at"`
 
-	state    string
+	state    string // as stored: active, claimed or void
+	deleted  bool
 	timeZone string
 }
 
-// Input is what is given to create a warranty.
-type Input struct {
-	BoatID             fleet.BoatID       `json:"boat_id"`
-	EquipmentID        *fleet.EquipmentID `json:"equipment_id,omitempty"`
-	ItemName           string             `json:"item_name" minLength:"1" maxLength:"200"`
-	Provider           string             `json:"provider,omitempty" maxLength:"200"`
-	SerialNumber       string             `json:"serial_number,omitempty" maxLength:"200"`
-	PurchaseDate       fleet.Date         `json:"purchase_date" format:"date"`
-	StartDate          fleet.Date         `json:"start_date,omitempty" format:"date" doc:"the purchase date unless given"`
-	Months             int                `json:"warranty_period_months" minimum:"1" maximum:"360"`
-	HoursLimit         *float64           `json:"hours_limit,omitempty" minimum:"0" maximum:"1000000"`
-	CoverageAmount     *float64           `json:"coverage_amount,omitempty" minimum:"0" maximum:"1000000000"`
-	Currency           string             `json:"currency,omitempty" pattern:"^[A-Z]{3}$"`
-	RegistrationNumber string             `json:"registration_number,omitempty" maxLength:"200"`
-	Transferable       bool               `json:"transferable,omitempty"`
-	ClaimInstructions  string             `json:"claim_instructions,omitempty" maxLength:"5000"`
-}
-
-func (in *Input) check() error {
-	var faults []fault.Field
-	add := func(location, message string) {
-		faults = append(faults, fault.Field{Location: "body." + location, Message: message})
-	}
-	for _, text := range []*string{&in.ItemName, &in.Provider, &in.SerialNumber, &in.RegistrationNumber, &in.ClaimInstructions} {
-		*text = strings.TrimSpace(db.Text(*text))
-	}
-	if in.BoatID == "" {
-		add("boat_id", "name the boat")
-	}
-	if n := utf8.RuneCountInString(in.ItemName); n < 1 || n > 200 {
-		add("item_name", "must have 1 to 200 characters")
-	}
-	if in.StartDate == "" {
-		in.StartDate = in.PurchaseDate
-	}
-	for i, d := range []fleet.Date{in.PurchaseDate, in.StartDate} {
-		if _, f := fleet.ParseDate(string(d), "body."+[]string{"purchase_date", "start_date"}[i]); f != nil && (i == 0 || d != in.PurchaseDate) {
-			faults = append(faults, *f)
-		}
-	}
-	if in.Months < 1 || in.Months > 360 {
-		add("warranty_period_months", "must be 1 to 360")
-	}
-	if len(faults) == 0 && len(AddMonths(in.StartDate, in.Months)) != len(time.DateOnly) {
-		add("start_date", "the cover would end after the year 9999")
-	}
-	if in.CoverageAmount != nil && in.Currency == "" {
-		add("currency", "an amount needs its currency, such as EUR")
-	}
-	if len(faults) > 0 {
-		return fault.Fields(faults...)
-	}
-	return nil
-}
-
-// AddMonths adds whole months to a date, clamped to the end of the month:
-// 2024-01-31 plus 1 is 2024-02-29.
-func AddMonths(d fleet.Date, months int) fleet.Date {
-	t, err := time.Parse(time.DateOnly, string(d))
-	if err != nil {
-		return d
-	}
-	first := time.Date(t.Year(), t.Month()+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return fleet.Date(first.AddDate(0, 0, min(t.Day(), last)-1).Format(time.DateOnly))
-}
-
-// daysBetween counts calendar days from one date to another.
-func daysBetween(from, to fleet.Date) int {
-	a, errA := time.Parse(time.DateOnly, string(from))
-	b, errB := time.Parse(time.DateOnly, string(to))
-	if errA != nil || errB != nil {
-		return 0
-	}
-	return int(math.Round(b.Sub(a).Hours() / 24))
-}
-
-// Today is the calendar date at an instant in a time zone, UTC when unknown.
-func Today(now time.Time, zone string) fleet.Date {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "" {
-		loc = time.UTC
-	}
-	return fleet.Date(now.In(loc).Format(time.DateOnly))
+// Line is a part of what is covered, with an end of its own.
+type Line struct {
+	ID                 string      `json:"id"`
+	Coverage           string      `json:"coverage" example:"structure"`
+	Months             *int        `json:"months"`
+	HoursLimit         *float64    `json:"hours_limit"`
+	MonthsAfterInvoice *int        `json:"months_after_invoice"`
+	ExpirationDate     *fleet.Date `json:"expiration_date" format:"date" doc:"the last day of cover; null while only hours could end it"`
+	EndsBy             string      `json:"ends_by" enum:"months,hours,invoice,"`
+	DaysLeft           *int        `json:"days_until_expiration"`
+	Status             Status      `json:"status" enum:"active,claimed,void,expired,deleted"`
+	TermsSource        string      `json:"terms_source"`
 }
 
 // judge fills in what depends on the day.
 func (w *Warranty) judge(now time.Time) {
-	w.DaysLeft = daysBetween(Today(now, w.timeZone), w.ExpirationDate)
-	if w.Status = Status(w.state); w.Status == Active && w.DaysLeft < 0 {
-		w.Status = Expired
+	today := Today(now, w.timeZone)
+	w.DaysLeft = daysBetween(today, w.ExpirationDate)
+	w.Status = w.statusOf(w.DaysLeft)
+	w.Level = w.level()
+	for i := range w.Lines {
+		l := &w.Lines[i]
+		l.Status = w.statusOf(0)
+		if l.ExpirationDate != nil {
+			days := daysBetween(today, *l.ExpirationDate)
+			l.DaysLeft, l.Status = &days, w.statusOf(days)
+		}
 	}
-	if w.Level = nil; w.Status != Active {
-		return
+}
+
+func (w *Warranty) statusOf(days int) Status {
+	switch {
+	case w.deleted:
+		return Deleted
+	case w.state == string(Active) && days < 0:
+		return Expired
 	}
+	return Status(w.state)
+}
+
+func (w *Warranty) level() *string {
 	level := ""
 	switch {
+	case w.Status != Active || w.DaysLeft > 90:
+		return nil
 	case w.DaysLeft < 14:
 		level = "critical"
 	case w.DaysLeft <= 30:
 		level = "warning"
-	case w.DaysLeft <= 90:
-		level = "info"
 	default:
-		return
+		level = "info"
 	}
-	w.Level = &level
+	return &level
 }
 
 // Service is the warranties of one installation.
 type Service struct {
 	db       *db.DB
+	store    blob.Store
 	accounts *account.Service
 	boats    *fleet.Service
+	papers   *document.Service
 	events   *event.Outbox
 }
 
-// New makes the service.
-func New(d *db.DB, accounts *account.Service, boats *fleet.Service, events *event.Outbox) *Service {
-	return &Service{db: d, accounts: accounts, boats: boats, events: events}
+// New makes the service and has it told of every reading of hours.
+func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, papers *document.Service, events *event.Outbox) *Service {
+	s := &Service{db: d, store: store, accounts: accounts, boats: boats, papers: papers, events: events}
+	boats.OnReading(s.remeasure)
+	return s
 }
 
-const selectWarranty = `SELECT w.id, w.org_id, w.boat_id, b.name, w.equipment_id, w.item_name, w.provider, w.serial_number, w.purchase_date,
-	w.start_date, w.warranty_period_months, w.expiration_date, w.hours_limit, w.coverage_minor, w.currency, w.registration_number,
-	w.transferable, w.claim_instructions, w.state, w.created_at, w.updated_at,
-	CASE WHEN b.time_zone <> '' THEN b.time_zone ELSE s.time_zone END
-	FROM warranty_tracking w JOIN boats b ON b.id = w.boat_id JOIN organization_settings s ON s.org_id = w.org_id`
+const zone = "CASE WHEN b.time_zone <> '' THEN b.time_zone ELSE o.time_zone END"
 
-// scanner reads a row as an actor may see it, on the day of now.
-func scanner(who account.Actor, now time.Time) func(db.Row) (Warranty, error) {
-	return func(r db.Row) (w Warranty, err error) {
-		var minor *int64
-		var created, updated int64
-		err = r.Scan(&w.ID, &w.OrgID, &w.BoatID, &w.BoatName, &w.EquipmentID, &w.ItemName, &w.Provider, &w.SerialNumber, &w.PurchaseDate,
-			&w.StartDate, &w.Months, &w.ExpirationDate, &w.HoursLimit, &minor, &w.Currency, &w.RegistrationNumber,
-			&w.Transferable, &w.ClaimInstructions, &w.state, &created, &updated, &w.timeZone)
-		w.CreatedAt, w.UpdatedAt = db.Time(created), db.Time(updated)
-		if minor != nil && who.Roles[w.OrgID].AtLeast(account.Member) {
-			amount := float64(*minor) / minorUnits(w.Currency)
-			w.CoverageAmount = &amount
-		}
+const fromWarranties = ` FROM warranty_tracking w JOIN boats b ON b.id = w.boat_id JOIN organization_settings o ON o.org_id = w.org_id`
+
+const selectWarranty = `SELECT w.id, w.org_id, w.boat_id, b.name, w.equipment_id, w.engine_id, w.item_name, w.provider, w.serial_number,
+	w.purchase_date, w.start_date, w.warranty_period_months, w.hours_limit, w.hours_at_start, w.maker_invoice_date, w.months_after_invoice,
+	w.expiration_date, w.ends_by, w.coverage_minor, w.currency, w.registration_number, w.transferable, w.transfer_window_days,
+	w.transfer_cost_minor, w.claim_instructions, w.terms_source, w.state, w.void_reason, w.created_at, w.updated_at,
+	w.deleted_at IS NOT NULL, ` + zone + fromWarranties
+
+// stored is a warranty with its amounts as they are kept.
+type stored struct {
+	Warranty
+
+	coverage, transferCost *int64
+}
+
+func scanWarranty(r db.Row) (w stored, err error) {
+	var created, updated int64
+	err = r.Scan(&w.ID, &w.OrgID, &w.BoatID, &w.BoatName, &w.EquipmentID, &w.EngineID, &w.ItemName, &w.Provider, &w.SerialNumber,
+		&w.PurchaseDate, &w.StartDate, &w.Months, &w.HoursLimit, &w.HoursAtStart, &w.MakerInvoiceDate, &w.MonthsAfterInvoice,
+		&w.ExpirationDate, &w.EndsBy, &w.coverage, &w.Currency, &w.RegistrationNumber, &w.Transferable, &w.TransferWindowDays,
+		&w.transferCost, &w.ClaimInstructions, &w.TermsSource, &w.state, &w.VoidReason, &created, &updated, &w.deleted, &w.timeZone)
+	w.CreatedAt, w.UpdatedAt, w.Lines = db.Time(created), db.Time(updated), []Line{}
+	return w, err
+}
+
+// shown is a stored warranty as an actor may see it: amounts from member on.
+func shown(all []stored, may func(account.OrgID) bool, now time.Time) []Warranty {
+	out := make([]Warranty, len(all))
+	for i, x := range all {
+		w := x.Warranty
+		w.CoverageAmount = fromMinor(x.coverage, w.Currency, may(w.OrgID))
+		w.TransferCost = fromMinor(x.transferCost, w.Currency, may(w.OrgID))
 		w.judge(now)
-		return w, err
+		out[i] = w
 	}
+	return out
 }
 
-// minorUnits is how many minor units make one of a currency (ISO 4217).
-func minorUnits(currency string) float64 {
-	switch currency {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
-		return 1
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
-		return 1000
-	case "CLF", "UYW":
-		return 10_000
+// seesMoney says in which organizations an actor sees amounts.
+func seesMoney(who account.Actor) func(account.OrgID) bool {
+	return func(org account.OrgID) bool { return who.Roles[org].AtLeast(account.Member) }
+}
+
+// collect reads warranties for our own use, with all that they hold.
+func (s *Service) collect(ctx context.Context, q db.Querier, where string, args ...any) ([]Warranty, error) {
+	all, err := db.Collect(ctx, q, scanWarranty, selectWarranty+" WHERE "+where+" ORDER BY w.id", args...)
+	if err != nil {
+		return nil, err
 	}
-	return 100
+	if err := attachLines(ctx, q, all); err != nil {
+		return nil, err
+	}
+	return shown(all, func(account.OrgID) bool { return true }, s.db.Now()), nil
+}
+
+// attachLines reads the coverage lines of several warranties at once.
+func attachLines(ctx context.Context, q db.Querier, all []stored) error {
+	if len(all) == 0 {
+		return nil
+	}
+	at, ids := make(map[ID]*stored, len(all)), make([]ID, len(all))
+	for i := range all {
+		ids[i], at[all[i].ID] = all[i].ID, &all[i]
+	}
+	var w db.Where
+	db.In(&w, "warranty_id", ids)
+	_, err := db.Collect(ctx, q, func(r db.Row) (_ struct{}, err error) {
+		var id ID
+		var l Line
+		err = r.Scan(&id, &l.ID, &l.Coverage, &l.Months, &l.HoursLimit, &l.MonthsAfterInvoice, &l.ExpirationDate, &l.EndsBy, &l.TermsSource)
+		if err == nil {
+			at[id].Lines = append(at[id].Lines, l)
+		}
+		return struct{}{}, err
+	}, `SELECT warranty_id, id, coverage, months, hours_limit, months_after_invoice, expiration_date, ends_by, terms_source
+		FROM warranty_lines WHERE `+w.SQL()+" ORDER BY position", w.Args()...)
+	return err
 }
 
 // Warranty reads one.
 func (s *Service) Warranty(ctx context.Context, who account.Actor, id ID) (w Warranty, err error) {
 	defer fault.Wrap(&err, "warranty.Warranty %s", id)
-	return s.load(ctx, s.db, who, id)
+	return s.load(ctx, s.db, who, id, account.Viewer)
 }
 
-func (s *Service) load(ctx context.Context, q db.Querier, who account.Actor, id ID) (Warranty, error) {
-	w, err := db.One(ctx, q, scanner(who, s.db.Now()), selectWarranty+" WHERE w.id = $1 AND w.deleted_at IS NULL AND b.deleted_at IS NULL", id)
+// find reads one that the actor has a role for, deleted or not.
+func (s *Service) find(ctx context.Context, q db.Querier, who account.Actor, id ID, role account.Role) (w Warranty, err error) {
+	row, err := db.One(ctx, q, scanWarranty, selectWarranty+" WHERE w.id = $1 AND b.deleted_at IS NULL", id)
 	if fault.Is(err, fault.NotFound) {
 		return w, fault.New(fault.NotFound, "warranty not found")
 	}
 	if err != nil {
 		return w, err
 	}
-	return w, who.Require(w.OrgID, account.Viewer, "warranty")
+	if err := who.Require(row.OrgID, role, "warranty"); err != nil {
+		return w, err
+	}
+	one := []stored{row}
+	if err := attachLines(ctx, q, one); err != nil {
+		return w, err
+	}
+	w = shown(one, seesMoney(who), s.db.Now())[0]
+	w.Thresholds, err = readThresholds(ctx, q, id)
+	return w, err
 }
 
-// Filter narrows a list of warranties.
-type Filter struct {
-	BoatID   fleet.BoatID
-	Status   Status
-	Provider string
-	// Within keeps those that end in at most so many days, -1 for no limit.
-	Within         int
-	IncludeExpired bool
-	fleet.Page
-}
-
-// maxListed bounds what is judged by its day in memory: the status depends on
-// each boat's own calendar, so the database alone cannot tell it.
-const maxListed = 50_000
-
-// Warranties lists what the actor may see, soonest end first, and the total.
-func (s *Service) Warranties(ctx context.Context, who account.Actor, f Filter) (_ []Warranty, total int, err error) {
-	defer fault.Wrap(&err, "warranty.Warranties")
-	var w db.Where
-	w.Add("w.deleted_at IS NULL AND b.deleted_at IS NULL")
-	db.In(&w, "w.org_id", who.Orgs(account.Viewer))
-	if f.BoatID != "" {
-		if _, err := s.boats.Names(ctx, s.db, who, []fleet.BoatID{f.BoatID}, account.Viewer); err != nil {
-			return nil, 0, err
-		}
-		w.Add("w.boat_id = ?", f.BoatID)
+// load is find without what was deleted.
+func (s *Service) load(ctx context.Context, q db.Querier, who account.Actor, id ID, role account.Role) (Warranty, error) {
+	w, err := s.find(ctx, q, who, id, role)
+	if err == nil && w.deleted {
+		return Warranty{}, fault.New(fault.NotFound, "warranty not found: it was deleted, POST /api/warranties/%s/restore brings it back", id)
 	}
-	if f.Provider != "" {
-		w.Add("lower(w.provider) = ?", strings.ToLower(f.Provider))
-	}
-	// A day more at either side covers every time zone; judge is exact.
-	if f.Within >= 0 {
-		w.Add("w.expiration_date <= ?", Today(s.db.Now().AddDate(0, 0, f.Within+1), "UTC"))
-	}
-	if f.Status == Active || f.Within >= 0 && !f.IncludeExpired {
-		w.Add("w.expiration_date >= ?", Today(s.db.Now().AddDate(0, 0, -1), "UTC"))
-	}
-	all, err := db.Collect(ctx, s.db, scanner(who, s.db.Now()),
-		selectWarranty+" WHERE "+w.SQL()+" ORDER BY w.expiration_date, w.id LIMIT "+w.Arg(maxListed), w.Args()...)
-	if err != nil {
-		return nil, 0, err
-	}
-	kept := all[:0]
-	for _, x := range all {
-		if f.keeps(x) {
-			kept = append(kept, x)
-		}
-	}
-	total = len(kept)
-	from := min(f.Offset, total)
-	return kept[from:min(from+f.Limit, total)], total, nil
-}
-
-func (f Filter) keeps(w Warranty) bool {
-	if f.Status != "" && w.Status != f.Status {
-		return false
-	}
-	if f.Within < 0 {
-		return true
-	}
-	if w.DaysLeft > f.Within {
-		return false
-	}
-	return w.Status == Active || f.IncludeExpired && w.Status == Expired
+	return w, err
 }
 
 // Data is the payload of the warranty events.
@@ -314,63 +275,30 @@ type Data struct {
 	Provider       string       `json:"provider"`
 	ExpirationDate fleet.Date   `json:"expiration_date"`
 	DaysLeft       int          `json:"days_until_expiration"`
+	Status         Status       `json:"status"`
+	ClaimID        ClaimID      `json:"claim_id,omitempty"`
 }
 
-// Create records a warranty; members may.
-func (s *Service) Create(ctx context.Context, who account.Actor, in Input) (w Warranty, err error) {
-	defer fault.Wrap(&err, "warranty.Create")
-	if err := in.check(); err != nil {
-		return w, err
-	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		names, err := s.boats.Names(ctx, tx, who, []fleet.BoatID{in.BoatID}, account.Member)
-		if err != nil {
-			return err
-		}
-		if in.EquipmentID != nil {
-			e, err := s.boats.EquipmentIn(ctx, tx, who, *in.EquipmentID, account.Member)
-			if err != nil {
-				return err
-			}
-			if e.BoatID != in.BoatID {
-				return fault.Fields(fault.Field{Location: "body.equipment_id", Message: "is installed on another boat"})
-			}
-		}
-		id := ID(db.NewID())
-		if err := insert(ctx, tx, id, names[0].OrgID, in); err != nil {
-			return err
-		}
-		if w, err = s.load(ctx, tx, who, id); err != nil {
-			return err
-		}
-		return s.tell(ctx, tx, who, "created", w)
-	})
-	return w, err
-}
-
-func insert(ctx context.Context, tx *db.Tx, id ID, org account.OrgID, in Input) error {
-	var minor *int64
-	if in.CoverageAmount != nil {
-		m := int64(math.Round(*in.CoverageAmount * minorUnits(in.Currency)))
-		minor = &m
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO warranty_tracking (id, org_id, boat_id, equipment_id, item_name, item_name_fold, provider, serial_number,
-		purchase_date, start_date, warranty_period_months, expiration_date, hours_limit, coverage_minor, currency, registration_number,
-		transferable, claim_instructions, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
-		id, org, in.BoatID, in.EquipmentID, in.ItemName, db.Fold(in.ItemName), in.Provider, in.SerialNumber,
-		in.PurchaseDate, in.StartDate, in.Months, AddMonths(in.StartDate, in.Months), in.HoursLimit, minor, in.Currency,
-		in.RegistrationNumber, in.Transferable, in.ClaimInstructions, db.Micros(tx.Now()), db.Micros(tx.Now()))
-	return err
-}
-
+// tell writes the audit line and the event of a change.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty) error {
-	err := s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: w.OrgID, Action: "warranty." + verb, Kind: "warranty", SubjectID: string(w.ID), BoatID: w.BoatID})
-	if err != nil {
+	return s.tellClaim(ctx, tx, who, verb, w, "")
+}
+
+func (s *Service) tellClaim(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty, claim ClaimID) error {
+	if err := s.audit(ctx, tx, who, verb, w, nil); err != nil {
 		return err
 	}
 	return s.events.Append(ctx, tx, event.Event{
 		Type: "warranty." + verb, OrgID: string(w.OrgID), Boat: &event.Boat{ID: string(w.BoatID), Name: w.BoatName}, ActorID: string(who.UserID),
-		Data: Data{WarrantyID: w.ID, BoatID: w.BoatID, ItemName: w.ItemName, Provider: w.Provider, ExpirationDate: w.ExpirationDate, DaysLeft: w.DaysLeft},
+		Data: Data{
+			WarrantyID: w.ID, BoatID: w.BoatID, ItemName: w.ItemName, Provider: w.Provider,
+			ExpirationDate: w.ExpirationDate, DaysLeft: w.DaysLeft, Status: w.Status, ClaimID: claim,
+		},
+	})
+}
+
+func (s *Service) audit(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty, detail any) error {
+	return s.accounts.Audit(ctx, tx, who, account.Entry{
+		OrgID: w.OrgID, Action: "warranty." + verb, Kind: "warranty", SubjectID: string(w.ID), BoatID: w.BoatID, Detail: detail,
 	})
 }

@@ -1,0 +1,181 @@
+package warranty
+
+import (
+	"context"
+	"slices"
+
+	"navidocs/internal/account"
+	"navidocs/internal/db"
+	"navidocs/internal/document"
+	"navidocs/internal/fault"
+)
+
+// Purpose says what a paper proves; it decides its place in a claim package.
+type Purpose string
+
+// Purposes are all of them, in the order of a claim package.
+func Purposes() []Purpose {
+	return []Purpose{
+		"proof_of_owner", "plate", "proof_of_purchase", "registration", "warranty_card", "installation", "terms", "hours", "service_record",
+		"report", "photo", "diagnosis", "estimate", "correspondence", "shipping", "other",
+	}
+}
+
+// Paper is a document that is linked to a warranty or to a claim.
+type Paper struct {
+	DocumentID document.ID     `json:"document_id"`
+	Purpose    Purpose         `json:"purpose"`
+	Caption    string          `json:"caption"`
+	Title      string          `json:"title"`
+	Type       string          `json:"type"`
+	Class      account.Class   `json:"class" enum:"open,money,personal"`
+	Status     document.Status `json:"status" enum:"pending,processing,ready,failed"`
+	FileName   string          `json:"file_name"`
+	MediaType  string          `json:"media_type"`
+	Bytes      int64           `json:"bytes"`
+	PageCount  int             `json:"page_count"`
+	Deleted    bool            `json:"deleted" doc:"it is in the bin, and no longer goes into packages"`
+
+	digest string
+}
+
+// Link is what is given to link a document.
+type Link struct {
+	DocumentID document.ID `json:"document_id" maxLength:"64"`
+	Purpose    Purpose     `json:"purpose" enum:"proof_of_owner,plate,proof_of_purchase,registration,warranty_card,installation,terms,hours,service_record,report,photo,diagnosis,estimate,correspondence,shipping,other"`
+	Caption    string      `json:"caption,omitempty" maxLength:"300"`
+}
+
+func (l *Link) check() error {
+	var c checker
+	if l.DocumentID == "" {
+		c.add("document_id", "name the document")
+	}
+	if !slices.Contains(Purposes(), l.Purpose) {
+		c.add("purpose", "%q is none of %v", l.Purpose, Purposes())
+	}
+	c.text(&l.Caption, "caption", 300)
+	return c.err()
+}
+
+// folder is where links are kept: those of a warranty, or those of a claim.
+type folder struct{ table, owner, id string }
+
+func (id ID) folder() folder      { return folder{"warranty_documents", "warranty_id", string(id)} }
+func (id ClaimID) folder() folder { return folder{"warranty_claim_documents", "claim_id", string(id)} }
+
+// papers reads what is linked, of all classes.
+func (f folder) papers(ctx context.Context, q db.Querier) ([]Paper, error) {
+	return db.Collect(ctx, q, func(r db.Row) (p Paper, err error) {
+		err = r.Scan(&p.DocumentID, &p.Purpose, &p.Caption, &p.Title, &p.Type, &p.Class, &p.Status, &p.FileName, &p.MediaType,
+			&p.Bytes, &p.PageCount, &p.Deleted, &p.digest)
+		return p, err
+	}, `SELECT l.document_id, l.purpose, l.caption, d.title, d.type, d.class, d.status, d.file_name, d.media_type, d.bytes, d.page_count,
+		d.deleted_at IS NOT NULL, d.digest FROM `+f.table+` l JOIN documents d ON d.id = l.document_id WHERE l.`+f.owner+` = $1
+		ORDER BY l.position, l.document_id`, f.id)
+}
+
+// seen splits papers into those that a role shows and those that it does not.
+func seen(all []Paper, role account.Role) (shown, hidden []Paper) {
+	shown = []Paper{}
+	for _, p := range all {
+		if slices.Contains(role.Classes(), p.Class) {
+			shown = append(shown, p)
+		} else {
+			hidden = append(hidden, p)
+		}
+	}
+	return shown, hidden
+}
+
+// link adds a document, or changes the purpose and caption of one that is linked.
+func (f folder) link(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, l Link) (p Paper, err error) {
+	there, err := db.One(ctx, tx, func(r db.Row) (p Paper, err error) { return p, r.Scan(&p.Class, &p.Deleted) },
+		"SELECT class, deleted_at IS NOT NULL FROM documents WHERE id = $1 AND org_id = $2", l.DocumentID, org)
+	if fault.Is(err, fault.NotFound) || err == nil && (there.Deleted || !slices.Contains(who.Roles[org].Classes(), there.Class)) {
+		return p, fault.New(fault.NotFound, "document not found")
+	}
+	if err != nil {
+		return p, err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO `+f.table+` (`+f.owner+`, document_id, purpose, caption, position)
+		VALUES ($1, $2, $3, $4, (SELECT coalesce(max(position), 0) + 1 FROM `+f.table+` WHERE `+f.owner+` = $1))
+		ON CONFLICT (`+f.owner+`, document_id) DO UPDATE SET purpose = excluded.purpose, caption = excluded.caption`,
+		f.id, l.DocumentID, l.Purpose, l.Caption)
+	if err != nil {
+		return p, err
+	}
+	return f.paper(ctx, tx, l.DocumentID)
+}
+
+func (f folder) paper(ctx context.Context, q db.Querier, id document.ID) (p Paper, err error) {
+	all, err := f.papers(ctx, q)
+	if err != nil {
+		return p, err
+	}
+	i := slices.IndexFunc(all, func(p Paper) bool { return p.DocumentID == id })
+	if i < 0 {
+		return p, fault.New(fault.NotFound, "the document is not linked")
+	}
+	return all[i], nil
+}
+
+// unlink takes one away that the actor may see; the document stays.
+func (f folder) unlink(ctx context.Context, tx *db.Tx, role account.Role, id document.ID) (p Paper, err error) {
+	if p, err = f.paper(ctx, tx, id); err != nil {
+		return p, err
+	}
+	if !slices.Contains(role.Classes(), p.Class) {
+		return Paper{}, fault.New(fault.NotFound, "the document is not linked")
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM "+f.table+" WHERE "+f.owner+" = $1 AND document_id = $2", f.id, id)
+	return p, err
+}
+
+// Papers lists the documents of a warranty that the actor may see.
+func (s *Service) Papers(ctx context.Context, who account.Actor, id ID) (_ []Paper, err error) {
+	defer fault.Wrap(&err, "warranty.Papers %s", id)
+	w, err := s.load(ctx, s.db, who, id, account.Viewer)
+	if err != nil {
+		return nil, err
+	}
+	all, err := id.folder().papers(ctx, s.db)
+	shown, _ := seen(all, who.Roles[w.OrgID])
+	return shown, err
+}
+
+// LinkPaper links a document of the same organization to a warranty, or changes
+// its purpose; members may.
+func (s *Service) LinkPaper(ctx context.Context, who account.Actor, id ID, l Link) (p Paper, err error) {
+	defer fault.Wrap(&err, "warranty.LinkPaper %s", id)
+	if err := l.check(); err != nil {
+		return p, err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		w, err := s.load(ctx, tx, who, id, account.Member)
+		if err != nil {
+			return err
+		}
+		if p, err = id.folder().link(ctx, tx, who, w.OrgID, l); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "document_linked", w, l)
+	})
+	return p, err
+}
+
+// UnlinkPaper takes a document from a warranty; members may. The document stays.
+func (s *Service) UnlinkPaper(ctx context.Context, who account.Actor, id ID, doc document.ID) (p Paper, err error) {
+	defer fault.Wrap(&err, "warranty.UnlinkPaper %s", id)
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		w, err := s.load(ctx, tx, who, id, account.Member)
+		if err != nil {
+			return err
+		}
+		if p, err = id.folder().unlink(ctx, tx, who.Roles[w.OrgID], doc); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "document_unlinked", w, map[string]any{"document_id": doc})
+	})
+	return p, err
+}

@@ -1,0 +1,145 @@
+package warranty
+
+import (
+	"context"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fleet"
+)
+
+// What ends a cover: the months, the hours, or the maker's invoice.
+const (
+	byMonths  = "months"
+	byHours   = "hours"
+	byInvoice = "invoice"
+)
+
+// term is for how long something is covered: until the earliest of its limits.
+type term struct {
+	start              fleet.Date
+	months             int // 0: no limit
+	hoursLimit         *float64
+	hoursAtStart       float64
+	invoice            *fleet.Date
+	monthsAfterInvoice *int
+}
+
+// end is the last day of cover and what ends it: whole months from the start,
+// the day on which the meter was read beyond the hours, or so many months after
+// the maker's invoice, whichever comes first; "" when nothing has ended it yet.
+func (t term) end(readings []fleet.Reading) (last fleet.Date, by string) {
+	sooner := func(d fleet.Date, why string) {
+		if last == "" || d < last {
+			last, by = d, why
+		}
+	}
+	if t.months > 0 {
+		sooner(AddMonths(t.start, t.months), byMonths)
+	}
+	if t.invoice != nil && t.monthsAfterInvoice != nil {
+		sooner(AddMonths(*t.invoice, *t.monthsAfterInvoice), byInvoice)
+	}
+	if t.hoursLimit != nil {
+		for _, r := range readings {
+			if r.ReadOn >= t.start && r.Hours >= t.hoursAtStart+*t.hoursLimit {
+				sooner(r.ReadOn, byHours)
+				break // they are in the order of their days
+			}
+		}
+	}
+	return last, by
+}
+
+// term is that of the warranty itself.
+func (w *Warranty) term() term {
+	return term{w.StartDate, w.Months, w.HoursLimit, w.HoursAtStart, w.MakerInvoiceDate, w.MonthsAfterInvoice}
+}
+
+// term is that of one line of a warranty.
+func (l *Line) term(w *Warranty) term {
+	t := term{w.StartDate, 0, l.HoursLimit, w.HoursAtStart, w.MakerInvoiceDate, l.MonthsAfterInvoice}
+	if l.Months != nil {
+		t.months = *l.Months
+	}
+	return t
+}
+
+// meters are whose hours count: those of the engine, else of the equipment.
+func (w *Warranty) meter() (m fleet.Meter, ok bool) {
+	switch {
+	case w.EngineID != nil:
+		return w.EngineID.Meter(), true
+	case w.EquipmentID != nil:
+		return w.EquipmentID.Meter(), true
+	}
+	return m, false
+}
+
+// measure computes when the warranty and its lines end.
+func (w *Warranty) measure(ctx context.Context, q db.Querier) (err error) {
+	var readings []fleet.Reading
+	if m, ok := w.meter(); ok && w.countsHours() {
+		if readings, err = fleet.Readings(ctx, q, m); err != nil {
+			return err
+		}
+	}
+	w.ExpirationDate, w.EndsBy = w.term().end(readings)
+	for i := range w.Lines {
+		l := &w.Lines[i]
+		last, by := l.term(w).end(readings)
+		l.ExpirationDate, l.EndsBy = db.OrNull(last), by
+	}
+	return nil
+}
+
+func (w *Warranty) countsHours() bool {
+	for _, l := range w.Lines {
+		if l.HoursLimit != nil {
+			return true
+		}
+	}
+	return w.HoursLimit != nil
+}
+
+// remeasure moves the ends of what is covered for so many hours when a meter
+// was read.
+func (s *Service) remeasure(ctx context.Context, tx *db.Tx, m fleet.Meter) error {
+	var where db.Where
+	if id := m.Engine(); id != "" {
+		where.Add("w.engine_id = ?", id)
+	} else {
+		where.Add("w.equipment_id = ? AND w.engine_id IS NULL", m.Equipment())
+	}
+	all, err := s.collect(ctx, tx, where.SQL()+" AND w.deleted_at IS NULL", where.Args()...)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		if !w.countsHours() {
+			continue
+		}
+		if err := s.move(ctx, tx, &w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move stores the ends of a warranty as they are now, and arms its thresholds.
+func (s *Service) move(ctx context.Context, tx *db.Tx, w *Warranty) error {
+	if err := w.measure(ctx, tx); err != nil {
+		return err
+	}
+	w.UpdatedAt = fleet.Touched(tx, w.UpdatedAt)
+	_, err := tx.Exec(ctx, "UPDATE warranty_tracking SET expiration_date = $1, ends_by = $2, updated_at = $3 WHERE id = $4",
+		w.ExpirationDate, w.EndsBy, db.Micros(w.UpdatedAt), w.ID)
+	if err != nil {
+		return err
+	}
+	for _, l := range w.Lines {
+		if _, err := tx.Exec(ctx, "UPDATE warranty_lines SET expiration_date = $1, ends_by = $2 WHERE id = $3", l.ExpirationDate, l.EndsBy, l.ID); err != nil {
+			return err
+		}
+	}
+	return s.arm(ctx, tx, w)
+}

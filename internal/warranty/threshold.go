@@ -1,0 +1,85 @@
+package warranty
+
+import (
+	"context"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fleet"
+)
+
+// The states of a threshold.
+const (
+	thresholdDue    = "due"    // nobody was told yet
+	thresholdPassed = "passed" // its day was over before anybody could be told: nobody will be
+	thresholdSent   = "sent"
+)
+
+// thresholds are how many days before the end of a cover somebody is told; on
+// the first day without cover (0) its end is told.
+func thresholds() []int { return []int{90, 30, 14, 0} }
+
+// Threshold is a day on which somebody is to be told of the end of a cover.
+type Threshold struct {
+	// LineID is empty for the warranty itself.
+	LineID    string     `json:"line_id"`
+	ExpiresOn fleet.Date `json:"expires_on" format:"date"`
+	Days      int        `json:"days" enum:"90,30,14,0" doc:"before the end; 0 is the first day without cover"`
+	DueOn     fleet.Date `json:"due_on" format:"date"`
+	State     string     `json:"state" enum:"due,passed,sent" doc:"passed: its day was over when the warranty was recorded or changed; nobody is told"`
+}
+
+// dueOn is the day from which a threshold counts.
+func dueOn(end fleet.Date, days int) fleet.Date {
+	if days == 0 {
+		return addDays(end, 1) // the last day of cover is still covered
+	}
+	return addDays(end, -days)
+}
+
+// arm makes the thresholds of a warranty those of its ends as they are now. What
+// was sent for the same end stays sent; what is past already will not be. One
+// that is not active has none left.
+func (s *Service) arm(ctx context.Context, tx *db.Tx, w *Warranty) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM warranty_thresholds WHERE warranty_id = $1 AND state <> $2", w.ID, thresholdSent); err != nil {
+		return err
+	}
+	if w.state != string(Active) || w.deleted {
+		return nil
+	}
+	if err := armEnd(ctx, tx, w, "", w.ExpirationDate); err != nil {
+		return err
+	}
+	for _, l := range w.Lines {
+		// A line that ends with the warranty is told with it.
+		if l.ExpirationDate == nil || *l.ExpirationDate == w.ExpirationDate {
+			continue
+		}
+		if err := armEnd(ctx, tx, w, l.ID, *l.ExpirationDate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func armEnd(ctx context.Context, tx *db.Tx, w *Warranty, line string, end fleet.Date) error {
+	today := Today(tx.Now(), w.timeZone)
+	for _, days := range thresholds() {
+		due, state := dueOn(end, days), thresholdDue
+		if due < today {
+			state = thresholdPassed
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO warranty_thresholds (warranty_id, line_id, expires_on, days, due_on, state, changed_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`, w.ID, line, end, days, due, state, db.Micros(tx.Now()))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readThresholds(ctx context.Context, q db.Querier, id ID) ([]Threshold, error) {
+	return db.Collect(ctx, q, func(r db.Row) (t Threshold, err error) {
+		err = r.Scan(&t.LineID, &t.ExpiresOn, &t.Days, &t.DueOn, &t.State)
+		return t, err
+	}, "SELECT line_id, expires_on, days, due_on, state FROM warranty_thresholds WHERE warranty_id = $1 ORDER BY due_on, line_id, days", id)
+}
