@@ -66,6 +66,8 @@ func known(mediaType string) kind {
 // Without a character left it is "document". A safe name stays as it is.
 func SafeName(name, mediaType string) string {
 	stem, ext := split(clean(name), mediaType)
+	// Once more, since cutting makes ends that were in the middle.
+	stem, ext = split(join(stem, ext, nameLimit), mediaType)
 	return join(stem, ext, nameLimit)
 }
 
@@ -136,7 +138,7 @@ func join(stem, ext string, limit int) string {
 		stem = "document"
 	}
 	if device(stem) {
-		stem = "_" + cut(stem, limit-len(ext)-1)
+		stem = "_" + trim(cut(stem, limit-len(ext)-1))
 	}
 	return stem + ext
 }
@@ -179,7 +181,7 @@ func newPaths() paths {
 // take finds the path for a file and keeps it.
 func (p paths) take(folder, name, mediaType string) string {
 	under := p.folder(folder)
-	stem, ext := split(clean(name), mediaType)
+	stem, ext := split(SafeName(name, mediaType), mediaType)
 	return p.free(under, stem, ext, min(nameLimit, pathLimit-len(under)))
 }
 
