@@ -60,17 +60,19 @@ const embedded = `
 | recognition data for French (tessdata_fast) | internal/document/tesseract/data/fra.traineddata.gz | Apache-2.0: data/LICENSE.tesseract-ocr-fra |
 | recognition data for Italian (tessdata_fast) | internal/document/tesseract/data/ita.traineddata.gz | Apache-2.0: data/LICENSE.tesseract-ocr-ita |
 | recognition data for Spanish (tessdata_fast) | internal/document/tesseract/data/spa.traineddata.gz | Apache-2.0: data/LICENSE.tesseract-ocr-spa |
+| DejaVu Sans, regular, bold and mono (Debian's fonts-dejavu-core 2.37) | internal/sheet/fonts/DejaVuSans.ttf.gz, DejaVuSans-Bold.ttf.gz, DejaVuSansMono.ttf.gz | Bitstream Vera, Arev and public domain: fonts/LICENSE.DejaVu |
+| Droid Sans Fallback (Debian's fonts-droid-fallback 6.0.1r16) | internal/sheet/fonts/DroidSansFallback.ttf.gz | Apache-2.0: fonts/LICENSE.DroidSansFallback |
 | PDFium compiled to WebAssembly | inside github.com/klippa-app/go-pdfium | BSD-3-Clause and Apache-2.0 |
 | SQLite, translated to Go | inside modernc.org/sqlite | public domain |
 `
 
-// TestEmbeddedLicences: whatever the recognizer embeds has its licence beside
-// it and a line in THIRD_PARTY.md.
+// TestEmbeddedLicences: whatever the recognizer and the sheets embed has its
+// licence beside it and a line in THIRD_PARTY.md.
 func TestEmbeddedLicences(t *testing.T) {
 	t.Parallel()
-	const data = "../internal/document/tesseract/data/"
-	for _, pattern := range []string{"*.gz", "LICENSE.*"} {
-		files, err := filepath.Glob(data + pattern)
+	const recognizer, sheets = "../internal/document/tesseract/data/", "../internal/sheet/fonts/"
+	for _, pattern := range []string{recognizer + "*.gz", recognizer + "LICENSE.*", sheets + "*.gz", sheets + "LICENSE.*"} {
+		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
 		}

@@ -36,6 +36,8 @@ func imports() map[string]string {
 		"fault": "", "config": "", "demo": "",
 		"demo/press":             "",
 		"demo/gen":               "demo/press",
+		"bundle":                 "fault",
+		"sheet":                  "fault",
 		"egress":                 "fault",
 		"keeper":                 "fault",
 		"db":                     "fault",
