@@ -112,7 +112,7 @@ func (s *Service) AddLetter(ctx context.Context, who account.Actor, id ID, claim
 			}
 		}
 		if in.DocumentID != "" {
-			if _, err := claim.folder().link(ctx, tx, who, w.OrgID, Link{in.DocumentID, "correspondence", in.Subject}); err != nil {
+			if err := fileLetter(ctx, tx, who, w.OrgID, claim, in); err != nil {
 				return err
 			}
 		}
@@ -125,6 +125,19 @@ func (s *Service) AddLetter(ctx context.Context, who account.Actor, id ID, claim
 		return s.auditClaim(ctx, tx, who, "letter_"+in.Direction, w, claim, map[string]any{"channel": in.Channel})
 	})
 	return l, err
+}
+
+// fileLetter links the paper of an entry, unless it is there for another purpose.
+func fileLetter(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, claim ClaimID, in LetterInput) error {
+	purpose := Purpose("correspondence")
+	p, err := claim.folder().paper(ctx, tx, in.DocumentID)
+	if err == nil {
+		purpose = p.Purpose
+	} else if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	_, err = claim.folder().link(ctx, tx, who, org, Link{in.DocumentID, purpose, p.Caption})
+	return err
 }
 
 func insertLetter(ctx context.Context, tx *db.Tx, who account.Actor, claim ClaimID, in LetterInput) (Letter, error) {

@@ -32,3 +32,6 @@ func fromMinor(minor *int64, currency string, may bool) *float64 {
 	amount := float64(*minor) / minorUnits(currency)
 	return &amount
 }
+
+// decimals is how many digits an amount has behind its point.
+func decimals(currency string) int { return int(math.Log10(minorUnits(currency))) }

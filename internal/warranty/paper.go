@@ -8,6 +8,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document"
 	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
 )
 
 // Purpose says what a paper proves; it decides its place in a claim package.
@@ -34,6 +35,7 @@ type Paper struct {
 	MediaType  string          `json:"media_type"`
 	Bytes      int64           `json:"bytes"`
 	PageCount  int             `json:"page_count"`
+	IssuedOn   *fleet.Date     `json:"issued_on" format:"date"`
 	Deleted    bool            `json:"deleted" doc:"it is in the bin, and no longer goes into packages"`
 
 	digest string
@@ -68,9 +70,9 @@ func (id ClaimID) folder() folder { return folder{"warranty_claim_documents", "c
 func (f folder) papers(ctx context.Context, q db.Querier) ([]Paper, error) {
 	return db.Collect(ctx, q, func(r db.Row) (p Paper, err error) {
 		err = r.Scan(&p.DocumentID, &p.Purpose, &p.Caption, &p.Title, &p.Type, &p.Class, &p.Status, &p.FileName, &p.MediaType,
-			&p.Bytes, &p.PageCount, &p.Deleted, &p.digest)
+			&p.Bytes, &p.PageCount, &p.IssuedOn, &p.Deleted, &p.digest)
 		return p, err
-	}, `SELECT l.document_id, l.purpose, l.caption, d.title, d.type, d.class, d.status, d.file_name, d.media_type, d.bytes, d.page_count,
+	}, `SELECT l.document_id, l.purpose, l.caption, d.title, d.type, d.class, d.status, d.file_name, d.media_type, d.bytes, d.page_count, d.issued_on,
 		d.deleted_at IS NOT NULL, d.digest FROM `+f.table+` l JOIN documents d ON d.id = l.document_id WHERE l.`+f.owner+` = $1
 		ORDER BY l.position, l.document_id`, f.id)
 }
