@@ -103,6 +103,7 @@ func New(s Services, c Config) *API {
 	a.huma.UseMiddleware(a.authenticate, a.limit, a.repeat)
 	a.accountOperations()
 	a.fleetOperations()
+	a.contactOperations()
 	a.documentOperations()
 	a.searchOperations()
 	a.warrantyOperations()

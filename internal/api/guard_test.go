@@ -124,7 +124,7 @@ func TestPaging(t *testing.T) {
 			t.Errorf("%s: %s, %s of %s", name, names, a.Header.Get("Link"), a.Header.Get("X-Total-Count"))
 		}
 	}
-	for _, path := range []string{"/api/organizations?offset=7", "/api/audit?limit=1", "/api/equipment", "/api/documents", "/api/warranties"} {
+	for _, path := range []string{"/api/organizations?offset=7", "/api/audit?limit=1", "/api/equipment", "/api/contacts", "/api/documents", "/api/warranties"} {
 		if a := c.Want(http.StatusOK, "GET", path, nil); a.Header.Get("X-Total-Count") == "" || a.Body[0] != '[' {
 			t.Errorf("%s: %s", path, a.Body)
 		}

@@ -49,6 +49,7 @@ var Permissions = map[string]Permission{
 	"list-photos": viewer, "add-photo": member, "remove-photo": manager,
 	"list-systems": signedIn, "list-equipment": signedIn, "create-equipment": member, "get-equipment": viewer,
 	"update-equipment": member, "delete-equipment": manager, "add-reading": member,
+	"list-contacts": signedIn, "create-contact": member, "get-contact": viewer, "update-contact": member, "delete-contact": manager,
 
 	"list-document-types": signedIn, "list-documents": signedIn, "upload-document": {Role: account.Member, Fresh: true},
 	"get-document": viewer, "update-document": member, "delete-document": manager, "restore-document": manager,

@@ -37,6 +37,8 @@ var bodies = map[string]string{
 	"update-engine":       `{"maker":"Other"}`,
 	"create-equipment":    `{"boat_id":"BOAT","system_code":"400","name":"Watermaker"}`,
 	"update-equipment":    `{"name":"Renamed"}`,
+	"create-contact":      `{"name":"Yard","kind":"yard"}`,
+	"update-contact":      `{"name":"Renamed"}`,
 	"add-reading":         `{"hours":10,"read_on":"2026-01-02"}`,
 	"add-photo":           `{"document_id":"IMAGE"}`,
 	"update-document":     `{"title":"Renamed"}`,
@@ -45,7 +47,7 @@ var bodies = map[string]string{
 
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
-	org, boat, engine, equipment, document, image, photo, warranty, job string
+	org, boat, engine, equipment, contact, document, image, photo, warranty, job string
 }
 
 func TestPermissionWalk(t *testing.T) {
@@ -105,6 +107,7 @@ func (w *walk) fixture(t *testing.T) fixture {
 	f.boat = id("/api/boats", map[string]string{"name": "Walked"})
 	f.engine = id("/api/boats/"+f.boat+"/engines", map[string]string{"maker": "Maker"})
 	f.equipment = id("/api/equipment", map[string]string{"boat_id": f.boat, "system_code": "400", "name": "Watermaker"})
+	f.contact = id("/api/contacts", map[string]string{"name": "Walked Yard"})
 	f.warranty = id("/api/warranties", map[string]any{"boat_id": f.boat, "item_name": "Pump", "purchase_date": "2026-01-15", "warranty_period_months": 12})
 	text := c.Upload("note.txt", []byte(strings.Repeat("walked ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
 	picture := c.Upload("photo.png", pictureOf(t, w.n), "boat_id="+f.boat, "type=PHO")
@@ -184,7 +187,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 		return
 	}
 	got := w.call(w.stranger, method, path, id, w.ready)
-	if id == "create-boat" || id == "create-organization" || id == "upload-document" { // theirs, in their own organization
+	if id == "create-boat" || id == "create-contact" || id == "create-organization" || id == "upload-document" { // theirs, in their own organization
 		if got.Status != http.StatusCreated && got.Status != http.StatusNotFound {
 			t.Errorf("%s as a stranger: %d", id, got.Status)
 		}
@@ -212,7 +215,7 @@ func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) appte
 // fill puts the fixture's ids into a path.
 func fill(path string, f fixture) string {
 	first := map[string]string{
-		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
+		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
 	}[strings.Split(path, "/")[2]]
 	return strings.NewReplacer("{id}", first, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1").Replace(imagePath(path, f))
 }

@@ -142,12 +142,7 @@ func (in *BoatInput) check() error {
 	if in.Name != nil && *in.Name == "" {
 		c.add("name", "must not be empty", nil)
 	}
-	if in.Flag != nil {
-		*in.Flag = strings.ToUpper(strings.TrimSpace(*in.Flag))
-		if *in.Flag != "" && (len(*in.Flag) != 2 || strings.Trim(*in.Flag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-			c.add("flag", "must be a country's two letters (ISO 3166), such as GB", fault.Echo(*in.Flag))
-		}
-	}
+	c.country(in.Flag, "flag")
 	if in.TimeZone != nil && *in.TimeZone != "" {
 		if _, err := time.LoadLocation(*in.TimeZone); err != nil || *in.TimeZone == "Local" {
 			c.add("time_zone", "must be an IANA time zone such as Europe/Madrid", fault.Echo(*in.TimeZone))

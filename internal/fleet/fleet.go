@@ -1,4 +1,5 @@
-// Package fleet keeps boats: their identities, owners, engines and equipment.
+// Package fleet keeps boats: their identities, owners, engines and equipment;
+// and the contacts of an organization, who make, sell, repair and insure them.
 //
 // It guarantees: odd or wrong identity numbers warn and never block; a slug is
 // unique in its organization and survives a rename; every change is audited
@@ -118,6 +119,16 @@ func (c *checker) text(s *string, location string, limit int) {
 	*s = strings.TrimSpace(db.Text(*s))
 	if utf8.RuneCountInString(*s) > limit {
 		c.add(location, "must have at most "+strconv.Itoa(limit)+" characters", nil)
+	}
+}
+
+func (c *checker) country(s *string, location string) {
+	if s == nil {
+		return
+	}
+	*s = strings.ToUpper(strings.TrimSpace(*s))
+	if *s != "" && (len(*s) != 2 || strings.Trim(*s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		c.add(location, "must be a country's two letters (ISO 3166), such as GB", fault.Echo(*s))
 	}
 }
 

@@ -200,6 +200,26 @@ CREATE TABLE equipment (
 CREATE INDEX equipment_boat ON equipment (boat_id, name_fold, id);
 CREATE INDEX equipment_org ON equipment (org_id);
 
+CREATE TABLE contacts (
+    id TEXT PRIMARY KEY,
+    org_id TEXT NOT NULL REFERENCES organizations (id),
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    name_fold TEXT NOT NULL,
+    person TEXT NOT NULL DEFAULT '',
+    email TEXT NOT NULL DEFAULT '',
+    phone TEXT NOT NULL DEFAULT '',
+    address TEXT NOT NULL DEFAULT '',
+    country TEXT NOT NULL DEFAULT '',
+    website TEXT NOT NULL DEFAULT '',
+    account_number TEXT NOT NULL DEFAULT '',
+    notes TEXT NOT NULL DEFAULT '',
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT
+);
+CREATE INDEX contacts_order ON contacts (org_id, name_fold, id);
+
 CREATE TABLE hour_readings (
     id TEXT PRIMARY KEY,
     subject_kind TEXT NOT NULL,
@@ -349,6 +369,7 @@ DROP TABLE documents;
 DROP TABLE blob_refs;
 DROP TABLE blobs;
 DROP TABLE hour_readings;
+DROP TABLE contacts;
 DROP TABLE equipment;
 DROP TABLE engines;
 DROP TABLE boat_uses;
