@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/warranty"
 )
 
 type documentsInput struct {
@@ -126,7 +128,7 @@ func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*
 		return nil, fault.New(fault.Unsupported, "send the file as multipart/form-data in a field named file")
 	}
 	form := multipart.NewReader(in.body, params["boundary"])
-	u := document.Upload{Link: in.Duplicate == "link"}
+	u := upload{Upload: document.Upload{Link: in.Duplicate == "link"}}
 	var got *document.Received
 	for left := int64(maxFields); ; {
 		part, err := form.NextPart()
@@ -138,7 +140,7 @@ func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*
 		}
 		if part.FormName() == "file" && got == nil {
 			u.FileName = part.FileName()
-			if got, err = a.Documents.Receive(ctx, who, u, part); err != nil {
+			if got, err = a.Documents.Receive(ctx, who, u.Upload, part); err != nil {
 				return nil, cutOff(err)
 			}
 			continue
@@ -150,8 +152,41 @@ func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*
 	if got == nil {
 		return nil, required("form.file")
 	}
-	d, err := a.Documents.Add(ctx, who, u, *got)
+	if err := a.checkLinks(ctx, who, &u); err != nil {
+		return nil, err
+	}
+	d, err := a.Documents.Add(ctx, who, u.Upload, *got)
+	if err == nil && u.warranty != "" {
+		_, err = a.Warranties.LinkPaper(ctx, who, u.warranty, warranty.Link{DocumentID: d.ID, Purpose: u.purpose})
+	}
 	return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/documents/"+string(d.ID)), err
+}
+
+// upload is what comes with a file, the warranty that it belongs to among it.
+type upload struct {
+	document.Upload
+
+	warranty warranty.ID
+	purpose  warranty.Purpose
+}
+
+// checkLinks refuses a warranty that the file could not be linked to, before
+// there is a document. Without a boat, the paper is one of the warranty's.
+func (a *API) checkLinks(ctx context.Context, who account.Actor, u *upload) error {
+	if u.warranty == "" {
+		return nil
+	}
+	if u.purpose == "" {
+		u.purpose = "other"
+	}
+	if !slices.Contains(warranty.Purposes(), u.purpose) {
+		return fault.Fields(fault.Field{Location: "form.purpose", Message: fmt.Sprintf("is none of %v", warranty.Purposes()), Value: fault.Echo(string(u.purpose))})
+	}
+	w, err := a.Warranties.Warranty(ctx, who, u.warranty)
+	if err == nil && len(u.BoatIDs) == 0 && len(u.EquipmentIDs) == 0 {
+		u.BoatIDs = append(u.BoatIDs, w.BoatID)
+	}
+	return err
 }
 
 // cutOff tells an upload that broke off from one that was refused.
@@ -166,7 +201,7 @@ func cutOff(err error) error {
 }
 
 // field reads one value of the form.
-func field(u *document.Upload, part *multipart.Part, left int64) (int64, error) {
+func field(u *upload, part *multipart.Part, left int64) (int64, error) {
 	raw, err := io.ReadAll(io.LimitReader(part, left+1))
 	if err != nil {
 		return left, cutOff(err)
@@ -187,6 +222,10 @@ func field(u *document.Upload, part *multipart.Part, left int64) (int64, error) 
 		u.Title = value
 	case "type":
 		u.Type = value
+	case "warranty_id":
+		u.warranty = warranty.ID(value)
+	case "purpose":
+		u.purpose = warranty.Purpose(value)
 	case "tags":
 		u.Tags = append(u.Tags, strings.Split(value, ",")...)
 	case "issued_on":
@@ -196,7 +235,7 @@ func field(u *document.Upload, part *multipart.Part, left int64) (int64, error) 
 	default:
 		return left, fault.Fields(fault.Field{
 			Location: "form." + part.FormName(),
-			Message:  "is unknown: an upload has file, boat_id, equipment_id, title, type, tags, issued_on, expires_on",
+			Message:  "is unknown: an upload has file, boat_id, equipment_id, warranty_id, purpose, title, type, tags, issued_on, expires_on",
 		})
 	}
 	return left, nil
@@ -210,7 +249,7 @@ func (a *API) describeUpload() {
 	date := &huma.Schema{Type: "string", Format: "date"}
 	form := &huma.Schema{Type: "object", Required: []string{"file"}, Properties: map[string]*huma.Schema{
 		"file":  {Type: "string", Format: "binary", Description: "PDF, JPEG, PNG, WebP, TIFF, text, Markdown or e-mail"},
-		"title": text, "type": text, "boat_id": texts, "equipment_id": texts, "tags": text, "issued_on": date, "expires_on": date,
+		"title": text, "type": text, "boat_id": texts, "equipment_id": texts, "tags": text, "warranty_id": text, "purpose": text, "issued_on": date, "expires_on": date,
 	}}
 	operation := a.huma.OpenAPI().Paths["/api/documents"].Post
 	operation.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}}

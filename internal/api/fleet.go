@@ -83,6 +83,7 @@ type Summary struct {
 	Equipment    int                 `json:"equipment"`
 	Engines      []fleet.Engine      `json:"engines"`
 	Warranties   []warranty.Warranty `json:"warranties_expiring" doc:"ending within 90 days, soonest first"`
+	Cover        warranty.Totals     `json:"warranties"`
 	Certificates []document.Document `json:"certificates" doc:"papers with an expiry, soonest first, at most 5"`
 }
 
@@ -96,6 +97,10 @@ func (a *API) boatViews() {
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[warranty.Warranty], error) {
 			all, total, err := a.Warranties.Warranties(ctx, who, warranty.Filter{BoatID: fleet.BoatID(in.ID), Within: -1, Page: in.page()})
 			return listed(&in.Paging, all, total, err)
+		})
+	add(a, op{id: "get-warranty-totals", method: http.MethodGet, path: "/api/boats/{id}/warranties/totals", tag: "boats", summary: "A boat's warranties in figures"},
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[warranty.Totals], error) {
+			return answer(a.Warranties.Totals(ctx, who, fleet.BoatID(in.ID)))
 		})
 	add(a, op{id: "list-boat-documents", method: http.MethodGet, path: "/api/boats/{id}/documents", tag: "boats", summary: "A boat's papers, newest first"},
 		func(ctx context.Context, who account.Actor, in *pageOf) (*list[document.Document], error) {
@@ -134,6 +139,9 @@ func (a *API) boatSummary(ctx context.Context, who account.Actor, in *ByID) (*bo
 		return nil, err
 	}
 	if s.Warranties, _, err = a.Warranties.Warranties(ctx, who, warranty.Filter{BoatID: id, Within: 90, Page: fleet.Page{Limit: 20}}); err != nil {
+		return nil, err
+	}
+	if s.Cover, err = a.Warranties.Totals(ctx, who, id); err != nil {
 		return nil, err
 	}
 	s.Certificates, _, err = a.Documents.Documents(ctx, who, document.Filter{BoatID: id, Certificates: true, Page: fleet.Page{Limit: 5}})

@@ -57,6 +57,12 @@ var Permissions = map[string]Permission{
 	"get-outline": viewer, "watch-progress": viewer, "search": signedIn,
 
 	"list-warranties": signedIn, "list-expiring-warranties": signedIn, "create-warranty": member, "get-warranty": viewer,
+	"replace-warranty": member, "update-warranty": member, "delete-warranty": manager, "restore-warranty": manager,
+	"list-warranty-documents": viewer, "link-warranty-document": member, "unlink-warranty-document": member,
+	"propose-terms": signedIn, "list-warranty-suggestions": viewer, "apply-warranty-suggestion": member, "get-warranty-totals": viewer,
+	"list-claims": viewer, "create-claim": member, "get-claim": viewer, "update-claim": member,
+	"list-claim-documents": viewer, "link-claim-document": member, "unlink-claim-document": member,
+	"list-claim-log": viewer, "add-claim-log": member, "make-claim-package": {Role: account.Member, Fresh: true},
 
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,

@@ -154,12 +154,21 @@ func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet
 		if err := s.stays(ctx, tx, who, w, in); err != nil {
 			return err
 		}
+		if err := touch(ctx, tx, w); err != nil {
+			return err
+		}
 		if w, err = s.write(ctx, tx, who, id, in); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, who, "updated", w)
 	})
 	return w, err
+}
+
+// touch gives a changed warranty a version of its own.
+func touch(ctx context.Context, tx *db.Tx, w Warranty) error {
+	_, err := tx.Exec(ctx, "UPDATE warranty_tracking SET updated_at = $1 WHERE id = $2", db.Micros(fleet.Touched(tx, w.UpdatedAt)), w.ID)
+	return err
 }
 
 // stays demands that another boat is one of the same organization.

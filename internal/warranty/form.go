@@ -26,8 +26,12 @@ func (p *Package) sheet(title string) *sheet.Sheet {
 func (p *Package) form() *sheet.Sheet {
 	s := p.sheet("Warranty claim")
 	s.Warning(haveItChecked)
-	p.formHead(s)
+	s.Fields(
+		sheet.Field{Label: "To", Value: p.addressee()}, sheet.Field{Label: "Date", Value: string(Today(p.at, p.warranty.timeZone))},
+		sheet.Field{Label: "RMA or case number", Value: p.claimed().CaseNumber},
+	)
 	p.formLaw(s)
+	p.formClaimant(s)
 	p.formItem(s)
 	p.formFailure(s)
 	s.Heading("Usually not covered")
@@ -36,10 +40,8 @@ func (p *Package) form() *sheet.Sheet {
 	return s
 }
 
-func (p *Package) formHead(s *sheet.Sheet) {
+func (p *Package) formClaimant(s *sheet.Sheet) {
 	x := p.claimed()
-	s.Fields(sheet.Field{Label: "To", Value: p.addressee()}, sheet.Field{Label: "Date", Value: string(Today(p.at, p.warranty.timeZone))},
-		sheet.Field{Label: "RMA or case number", Value: x.CaseNumber})
 	s.Heading("2. Claimant, owner and boat")
 	s.Fields(
 		sheet.Field{Label: "Name", Value: p.owner.Name}, sheet.Field{Label: "Contact", Value: p.owner.Contact},

@@ -99,7 +99,7 @@ func (p *Package) gatherClaim(ctx context.Context, o PackageOptions) error {
 	}
 	p.claim = &x
 	if x.ContactID != nil {
-		c, err := s.boats.AnyContact(ctx, s.db, p.who, *x.ContactID, account.Viewer)
+		c, err := s.boats.NamedContact(ctx, s.db, p.who, *x.ContactID, account.Viewer)
 		if err != nil {
 			return err
 		}

@@ -118,6 +118,9 @@ func (s *Service) remeasure(ctx context.Context, tx *db.Tx, m fleet.Meter) error
 		if !w.countsHours() {
 			continue
 		}
+		if err := touch(ctx, tx, w); err != nil {
+			return err
+		}
 		if err := s.move(ctx, tx, &w); err != nil {
 			return err
 		}
@@ -130,10 +133,7 @@ func (s *Service) move(ctx context.Context, tx *db.Tx, w *Warranty) error {
 	if err := w.measure(ctx, tx); err != nil {
 		return err
 	}
-	w.UpdatedAt = fleet.Touched(tx, w.UpdatedAt)
-	_, err := tx.Exec(ctx, "UPDATE warranty_tracking SET expiration_date = $1, ends_by = $2, updated_at = $3 WHERE id = $4",
-		w.ExpirationDate, w.EndsBy, db.Micros(w.UpdatedAt), w.ID)
-	if err != nil {
+	if _, err := tx.Exec(ctx, "UPDATE warranty_tracking SET expiration_date = $1, ends_by = $2 WHERE id = $3", w.ExpirationDate, w.EndsBy, w.ID); err != nil {
 		return err
 	}
 	for _, l := range w.Lines {

@@ -12,7 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"navidocs/internal/account"
+	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
+	"navidocs/internal/document/extract"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
@@ -43,7 +46,16 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		events := event.New(d, queue)
 		queue.Register(events.Jobs()...)
 		accounts := account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
-		b := &bench{Service: New(d, accounts, fleet.New(d, accounts, events), events), t: t, clock: clock}
+		store, err := blob.OpenDisk(t.TempDir() + "/blobs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
+		boats := fleet.New(d, accounts, events)
+		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
+			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+		queue.Register(papers.Jobs()...)
+		b := &bench{Service: New(d, store, accounts, boats, papers, events), t: t, clock: clock}
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.org = b.ada.Orgs(account.Admin)[0]
 		b.boat = b.newBoat("Calypso", "")
@@ -301,7 +313,7 @@ func TestLists(t *testing.T) {
 			w := b.ending(name, 5)
 			b.exec("UPDATE warranty_tracking SET state = $1 WHERE id = $2", state, w.ID)
 		}
-		b.exec("UPDATE warranty_tracking SET provider = $1 WHERE item_name = '14'", "Volvo Penta")
+		b.exec("UPDATE warranty_tracking SET provider = $1, provider_fold = $2 WHERE item_name = '14'", "Völvo Penta", "volvo penta")
 		gone := b.ending("deleted", 3)
 		b.exec("UPDATE warranty_tracking SET deleted_at = 1 WHERE id = $1", gone.ID)
 		for name, test := range map[string]struct {
@@ -504,7 +516,7 @@ func TestCreatingIsToldAndAudited(t *testing.T) {
 		if err != nil || len(told) != 1 || told[0].Type != "warranty.created" || told[0].Sequence != 2 {
 			t.Fatal(told, err)
 		}
-		want := fmt.Sprintf(`{"warranty_id":%q,"boat_id":%q,"item_name":"Engine","provider":"","expiration_date":"2027-01-15","days_until_expiration":259}`, w.ID, b.boat)
+		want := fmt.Sprintf(`{"warranty_id":%q,"boat_id":%q,"item_name":"Engine","provider":"","expiration_date":"2027-01-15","days_until_expiration":259,"status":"active"}`, w.ID, b.boat)
 		if diff := cmp.Diff(want, string(told[0].Data)); diff != "" {
 			t.Error(diff) // and no amount
 		}
