@@ -98,6 +98,7 @@ func New(s Services, c Config) *API {
 	h.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	h.Servers = []*huma.Server{{URL: "/"}}
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}}
+	h.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", nameSchema)
 	shapeErrors()
 	a.huma = humago.New(a.mux, h)
 	a.huma.UseMiddleware(a.authenticate, a.limit, a.repeat)

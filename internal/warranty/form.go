@@ -54,12 +54,7 @@ func (p *Package) formClaimant(s *sheet.Sheet) {
 
 func (p *Package) formLaw(s *sheet.Sheet) {
 	s.Heading("1. What the claim rests on")
-	laws := []Law{p.law}
-	// What the maker promises comes on top of what the seller owes by law.
-	if maker, ok := LawOf("maker"); ok && p.law.Jurisdiction != "maker" && p.law.Jurisdiction != "private" {
-		laws = append(laws, maker)
-	}
-	for _, l := range laws {
+	for _, l := range LawsFor(p.law.Jurisdiction) {
 		s.Fields(sheet.Field{Label: "Basis", Value: l.Basis}, sheet.Field{Label: "Against", Value: l.Against}, sheet.Field{Label: "Time", Value: l.Time},
 			sheet.Field{Label: "Burden of proof", Value: l.Burden}, sheet.Field{Label: "Points to make", Value: l.KeyPoints})
 	}

@@ -1,0 +1,26 @@
+package api
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// shared are names of types that say little outside their package, and that
+// other packages have too: the contract names them after their package as well.
+var shared = []string{"Patch", "Input", "Line", "LineInput", "Link", "Paper", "Letter", "LetterInput", "Term", "Totals", "Threshold", "Sum"}
+
+// nameSchema names a type in the contract.
+func nameSchema(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if !slices.Contains(shared, name) {
+		return name
+	}
+	room := t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:]
+	return strings.ToUpper(room[:1]) + room[1:] + name
+}
