@@ -25,27 +25,35 @@ type kindPhrase struct {
 	words []string
 }
 
-// kindTable is the embedded table: the phrases, the longest first, and the
-// kinds under each system.
-var kindTable = sync.OnceValues(func() (all []kindPhrase, systems map[string][]string) {
-	systems = map[string][]string{}
+// kindPhrases are the words of the embedded table, the longest phrases first.
+var kindPhrases = sync.OnceValue(func() (all []kindPhrase) {
+	for _, row := range seedRows(kindsCSV) {
+		if row[1] == "system" {
+			continue
+		}
+		for _, phrase := range phrases(row[2]) {
+			all = append(all, kindPhrase{row[0], phrase})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b kindPhrase) int { return len(b.words) - len(a.words) })
+	return all
+})
+
+// kindsBySystem are the kinds under each system; every system has a row.
+var kindsBySystem = sync.OnceValue(func() map[string][]string {
+	systems := map[string][]string{}
 	for _, s := range fleet.Systems() {
 		systems[s.Code] = nil
 	}
 	for _, row := range seedRows(kindsCSV) {
-		kind := row[0]
-		if row[1] == "system" {
-			for code := range strings.SplitSeq(row[2], "|") {
-				systems[code] = append(systems[code], kind)
-			}
+		if row[1] != "system" {
 			continue
 		}
-		for _, phrase := range phrases(row[2]) {
-			all = append(all, kindPhrase{kind, phrase})
+		for code := range strings.SplitSeq(row[2], "|") {
+			systems[code] = append(systems[code], row[0])
 		}
 	}
-	slices.SortStableFunc(all, func(a, b kindPhrase) int { return len(b.words) - len(a.words) })
-	return all, systems
+	return systems
 })
 
 // productKinds are the kinds of items that a product of the table of terms is
@@ -92,11 +100,10 @@ func itemKinds(text, given []string, ofMaker []Term) []string {
 // each place, so that a battery charger is no battery and a motor boat no
 // motor.
 func saidKinds(text []string) map[string]bool {
-	table, _ := kindTable()
 	kinds := map[string]bool{}
 	for len(text) > 0 {
 		took := 1
-		for _, p := range table {
+		for _, p := range kindPhrases() {
 			if len(p.words) >= took && startsWith(text, p.words) {
 				took = len(p.words)
 				kinds[p.kind] = true
@@ -148,9 +155,8 @@ func settle(kinds map[string]bool) []string {
 // systemKinds are the kinds under the systems whose numbers are given as words
 // of their own; a model is often a number too. Known is whether there is one.
 func systemKinds(given []string) (kinds []string, known bool) {
-	_, systems := kindTable()
 	for _, word := range given {
-		filed, is := systems[strings.TrimSpace(word)]
+		filed, is := kindsBySystem()[strings.TrimSpace(word)]
 		kinds, known = append(kinds, filed...), known || is
 	}
 	return kinds, known
