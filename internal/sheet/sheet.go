@@ -124,7 +124,7 @@ func (s *Sheet) Write(w io.Writer) (pages int, err error) {
 func (s *Sheet) footer(n, pages int) {
 	y := s.height - bottom + 8
 	count := s.glyphs(pageOf(s.options.Language, n, pages), small)
-	s.rule(side, y-2, s.width-2*side, hairline)
+	s.rule(side, y-2, s.inner(), pale)
 	s.draw(s.width-side-length(count), y, count, small)
 	lines := s.wrap(s.options.Footer, small, s.inner()-length(count)-8)
 	for i, line := range lines[:min(2, len(lines))] {
@@ -168,9 +168,9 @@ func (s *Sheet) gap(height float64) {
 	}
 }
 
-func (s *Sheet) rule(x, y, width, thick float64) {
-	s.pdf.SetLineWidth(thick)
-	s.pdf.SetDrawColor(grey[0], grey[1], grey[2])
+func (s *Sheet) rule(x, y, width float64, color [3]int) {
+	s.pdf.SetLineWidth(thin)
+	s.pdf.SetDrawColor(color[0], color[1], color[2])
 	s.pdf.Line(x, y, x+width, y)
 }
 

@@ -89,7 +89,7 @@ func fill(all []glyph, width float64) [][]glyph {
 	var lines [][]glyph
 	start, stop, used := 0, 0, 0.0 // stop is where the line may end, at the latest
 	for i, g := range all {
-		if used+g.width > width && i > start && g.r != ' ' {
+		for used+g.width > width && i > start && g.r != ' ' {
 			if stop <= start {
 				stop = i
 			}
