@@ -68,24 +68,23 @@ type Column struct {
 }
 
 // Title is the name of the sheet, once at its top.
-func (s *Sheet) Title(text string) { s.flow(text, title, 0, 3) }
+func (s *Sheet) Title(text string) { s.flow(text, title, 3) }
 
 // Heading begins a part, and stands on the page of what follows.
 func (s *Sheet) Heading(text string) {
 	s.gap(5)
 	s.need(heading.height() + 4*body.height())
-	s.flow(text, heading, 0, 1.5)
+	s.flow(text, heading, 1.5)
 }
 
 // Paragraph is running text; its line ends are kept.
-func (s *Sheet) Paragraph(text string) { s.flow(text, body, 0, 2.5) }
+func (s *Sheet) Paragraph(text string) { s.flow(text, body, 2.5) }
 
 // Note is small and grey.
-func (s *Sheet) Note(text string) { s.flow(text, small, 0, 2) }
+func (s *Sheet) Note(text string) { s.flow(text, small, 2) }
 
 // flow writes text over as many pages as it takes.
-func (s *Sheet) flow(text string, st style, above, below float64) {
-	s.gap(above)
+func (s *Sheet) flow(text string, st style, below float64) {
 	for _, line := range s.wrap(text, st, s.inner()) {
 		s.need(st.height())
 		s.draw(side, s.y, line, st)

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"navidocs/internal/sheet"
@@ -298,8 +297,8 @@ func TestWriteSaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no space left")
 	s := form(options())
-	if _, err := s.Write(iotest.TruncateWriter(failing{broken}, 0)); err != nil {
-		t.Error(err) // TruncateWriter reports success
+	if _, err := s.Write(io.Discard); err != nil {
+		t.Error(err)
 	}
 	if _, err := form(options()).Write(failing{broken}); !errors.Is(err, broken) {
 		t.Error(err)
