@@ -246,8 +246,6 @@ func TestAClosedArchiveTakesNothing(t *testing.T) {
 
 // TestMemoryDoesNotGrowWithAPaper counts what the whole process allocates, so
 // nothing may run beside it.
-//
-//nolint:tparallel // see above
 func TestMemoryDoesNotGrowWithAPaper(t *testing.T) {
 	b := bundle.New(io.Discard, at())
 	zeros := readerFunc(func(p []byte) (int, error) { return len(p), nil })

@@ -164,7 +164,7 @@ func device(name string) bool {
 		return true
 	}
 	port := strings.TrimPrefix(strings.TrimPrefix(name, "COM"), "LPT")
-	return port != name && utf8.RuneCountInString(port) == 1 && strings.Contains("0123456789¹²³", port)
+	return port != name && utf8.RuneCountInString(port) == 1 && strings.Trim(port, "0123456789¹²³") == ""
 }
 
 // paths gives every file a path of its own.

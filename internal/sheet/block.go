@@ -3,10 +3,9 @@ package sheet
 import "strings"
 
 const (
-	hairline = 0.12 // thickness of rules, in millimetres
-	strong   = 0.3
-	gutter   = 4.0
-	writing  = 9.0 // from one line for a pen to the next
+	thin    = 0.2 // thickness of rules, in millimetres
+	gutter  = 4.0 // between columns
+	writing = 9.0 // from one line for a pen to the next
 )
 
 // style is how a piece of text looks.
@@ -27,6 +26,7 @@ var (
 	ink  = [3]int{28, 32, 40}
 	navy = [3]int{22, 48, 84}
 	grey = [3]int{104, 110, 120}
+	pale = [3]int{206, 210, 216}
 )
 
 // looks has a row for each style; sizes are in points.
@@ -38,7 +38,7 @@ var looks = [...]struct {
 	title:   {bold, 19, navy},
 	heading: {bold, 11.5, navy},
 	body:    {sans, 9.5, ink},
-	label:   {sans, 9, grey},
+	label:   {sans, 9.5, grey},
 	small:   {sans, 7.5, grey},
 	header:  {bold, 7.5, grey},
 	plain:   {sans, 8.5, ink},
@@ -49,12 +49,18 @@ var looks = [...]struct {
 func (s style) size() float64 { return looks[s].size * point }
 
 // height is how far apart the style's lines are, in millimetres.
-func (s style) height() float64 { return 1.42 * s.size() }
+func (s style) height() float64 {
+	if s == code { // stands in a row with plain
+		s = plain
+	}
+	return 1.42 * s.size()
+}
 
 // Field is a label and what stands beside it.
 type Field struct{ Label, Value string }
 
-// Column is a column of a table. Width is its share of the page's width.
+// Column is a column of a table. Width is its share of the page's width; 0 is
+// taken for 1.
 type Column struct {
 	Title       string
 	Width       float64
@@ -62,24 +68,23 @@ type Column struct {
 }
 
 // Title is the name of the sheet, once at its top.
-func (s *Sheet) Title(text string) { s.flow(text, title, 0, 3) }
+func (s *Sheet) Title(text string) { s.flow(text, title, 3) }
 
 // Heading begins a part, and stands on the page of what follows.
 func (s *Sheet) Heading(text string) {
 	s.gap(5)
 	s.need(heading.height() + 4*body.height())
-	s.flow(text, heading, 0, 1.5)
+	s.flow(text, heading, 1.5)
 }
 
 // Paragraph is running text; its line ends are kept.
-func (s *Sheet) Paragraph(text string) { s.flow(text, body, 0, 2.5) }
+func (s *Sheet) Paragraph(text string) { s.flow(text, body, 2.5) }
 
 // Note is small and grey.
-func (s *Sheet) Note(text string) { s.flow(text, small, 0, 2) }
+func (s *Sheet) Note(text string) { s.flow(text, small, 2) }
 
 // flow writes text over as many pages as it takes.
-func (s *Sheet) flow(text string, st style, above, below float64) {
-	s.gap(above)
+func (s *Sheet) flow(text string, st style, below float64) {
 	for _, line := range s.wrap(text, st, s.inner()) {
 		s.need(st.height())
 		s.draw(side, s.y, line, st)
@@ -99,7 +104,7 @@ func (s *Sheet) Warning(text string) {
 		high := float64(fit)*body.height() + 2*pad
 		s.pdf.SetFillColor(navy[0], navy[1], navy[2])
 		s.pdf.Rect(side, s.y, 1.2, high, "F")
-		s.pdf.SetLineWidth(strong)
+		s.pdf.SetLineWidth(thin)
 		s.pdf.SetDrawColor(navy[0], navy[1], navy[2])
 		s.pdf.Rect(side, s.y, s.inner(), high, "D")
 		for i, line := range lines[:fit] {
@@ -124,12 +129,13 @@ func (s *Sheet) Fields(fields ...Field) {
 			continue
 		}
 		s.row(row, 1.7, nil)
-		s.rule(side+left, s.y-1.2, s.inner()-left, hairline)
+		s.rule(side+left, s.y-1.2, s.inner()-left, grey)
 	}
 	s.y += 2.5
 }
 
-// Table has a header, which is repeated on each page. Cells wrap, also within
+// Table has a header, which is repeated on each page unless it takes a third of
+// it. Cells wrap, also within
 // long words; a row stays on one page when it fits there. What a row lacks is
 // empty; cells beyond the columns are not shown.
 func (s *Sheet) Table(columns []Column, rows [][]string) {
@@ -143,13 +149,16 @@ func (s *Sheet) Table(columns []Column, rows [][]string) {
 	first := s.cells(columns, titles, true)
 	begin := func() {
 		s.row(first, 1, nil)
-		s.rule(side, s.y, s.inner(), strong)
+		s.rule(side, s.y, s.inner(), grey)
 	}
 	s.need(tallest(first) + 2 + 3*plain.height())
 	begin()
+	if tallest(first) > (s.height-top-bottom)/3 {
+		begin = nil // or the pages would hold little else
+	}
 	for _, r := range rows {
 		s.row(s.cells(columns, r, false), 1.1, begin)
-		s.rule(side, s.y, s.inner(), hairline)
+		s.rule(side, s.y, s.inner(), pale)
 	}
 	s.y += 5
 }
@@ -158,11 +167,11 @@ func (s *Sheet) Table(columns []Column, rows [][]string) {
 func (s *Sheet) cells(columns []Column, texts []string, top bool) []cell {
 	share := 0.0
 	for _, c := range columns {
-		share += max(c.Width, 0.01)
+		share += c.share()
 	}
 	row, x := make([]cell, len(columns)), side
 	for i, c := range columns {
-		width := max(c.Width, 0.01) / share * (s.inner() + gutter)
+		width := c.share() / share * (s.inner() + gutter)
 		look := plain
 		switch {
 		case top:
@@ -177,6 +186,13 @@ func (s *Sheet) cells(columns []Column, texts []string, top bool) []cell {
 		x += width
 	}
 	return row
+}
+
+func (c Column) share() float64 {
+	if c.Width <= 0 {
+		return 1
+	}
+	return c.Width
 }
 
 // cell is laid-out text at its place in a row.
@@ -240,7 +256,7 @@ func (s *Sheet) Lines(n int) {
 	for range n {
 		s.need(writing)
 		s.down(writing)
-		s.rule(side, s.y-1, s.inner(), hairline)
+		s.rule(side, s.y-1, s.inner(), grey)
 	}
 	s.y += 3
 }
@@ -257,7 +273,7 @@ func (s *Sheet) Signature(labels ...string) {
 		s.need(20 + tallest(row))
 		s.down(16)
 		for _, c := range row {
-			s.rule(c.x, s.y, width, strong)
+			s.rule(c.x, s.y, width, grey)
 		}
 		s.row(row, 1, nil)
 		labels = labels[n:]

@@ -109,10 +109,7 @@ func (s *Sheet) Write(w io.Writer) (pages int, err error) {
 		return 0, s.err
 	}
 	pages = s.pdf.PageCount()
-	for n := 1; n <= pages; n++ {
-		s.pdf.SetPage(n)
-		s.footer(n, pages)
-	}
+	s.footers(pages)
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -120,15 +117,20 @@ func (s *Sheet) Write(w io.Writer) (pages int, err error) {
 	return pages, s.pdf.Output(w)
 }
 
-// footer is written last, when the number of pages is known.
-func (s *Sheet) footer(n, pages int) {
+// footers are written last, when the number of pages is known. fpdf's own way,
+// a mark that is replaced, would replace it in people's text too.
+func (s *Sheet) footers(pages int) {
 	y := s.height - bottom + 8
-	count := s.glyphs(pageOf(s.options.Language, n, pages), small)
-	s.rule(side, y-2, s.width-2*side, hairline)
-	s.draw(s.width-side-length(count), y, count, small)
-	lines := s.wrap(s.options.Footer, small, s.inner()-length(count)-8)
-	for i, line := range lines[:min(2, len(lines))] {
-		s.draw(side, y+float64(i)*small.height(), line, small)
+	widest := length(s.glyphs(pageOf(s.options.Language, pages, pages), small))
+	lines := s.wrap(s.options.Footer, small, s.inner()-widest-8)
+	for n := 1; n <= pages; n++ {
+		s.pdf.SetPage(n)
+		s.rule(side, y-2, s.inner(), pale)
+		count := s.glyphs(pageOf(s.options.Language, n, pages), small)
+		s.draw(s.width-side-length(count), y, count, small)
+		for i, line := range lines[:min(2, len(lines))] {
+			s.draw(side, y+float64(i)*small.height(), line, small)
+		}
 	}
 }
 
@@ -168,9 +170,9 @@ func (s *Sheet) gap(height float64) {
 	}
 }
 
-func (s *Sheet) rule(x, y, width, thick float64) {
-	s.pdf.SetLineWidth(thick)
-	s.pdf.SetDrawColor(grey[0], grey[1], grey[2])
+func (s *Sheet) rule(x, y, width float64, color [3]int) {
+	s.pdf.SetLineWidth(thin)
+	s.pdf.SetDrawColor(color[0], color[1], color[2])
 	s.pdf.Line(x, y, x+width, y)
 }
 

@@ -89,7 +89,7 @@ func fill(all []glyph, width float64) [][]glyph {
 	var lines [][]glyph
 	start, stop, used := 0, 0, 0.0 // stop is where the line may end, at the latest
 	for i, g := range all {
-		if used+g.width > width && i > start && g.r != ' ' {
+		for used+g.width > width && i > start && g.r != ' ' {
 			if stop <= start {
 				stop = i
 			}
@@ -132,8 +132,8 @@ func mayBreak(a, b rune) bool {
 
 // wide says whether a character is of the scripts that are set without spaces.
 func wide(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) ||
-		r >= 0x3000 && r <= 0x303F || r >= 0xFF00 && r <= 0xFFEF
+	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) ||
+		r >= 0x3000 && r <= 0x303F || r >= 0xFF00 && r <= 0xFFEF)
 }
 
 func length(line []glyph) float64 {
