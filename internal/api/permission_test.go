@@ -18,6 +18,7 @@ import (
 	"navidocs/internal/apptest"
 	"navidocs/internal/db"
 	"navidocs/internal/document"
+	"navidocs/internal/warranty"
 )
 
 const jwtSecret = "a secret of at least thirty-two bytes, for tests"
@@ -43,11 +44,18 @@ var bodies = map[string]string{
 	"add-photo":           `{"document_id":"IMAGE"}`,
 	"update-document":     `{"title":"Renamed"}`,
 	"create-warranty":     `{"boat_id":"BOAT","item_name":"Engine","purchase_date":"2026-01-15","warranty_period_months":24}`,
+	"replace-warranty":    `{"boat_id":"BOAT","item_name":"Engine","purchase_date":"2026-01-15","warranty_period_months":36}`,
+	"update-warranty":     `{"warranty_period_months":36}`,
+	"update-claim":        `{"story":"It stopped"}`,
+	"add-claim-log":       `{"direction":"sent","channel":"phone","text":"They call back"}`,
+
+	"link-warranty-document": `{"document_id":"DOCUMENT","purpose":"terms"}`,
+	"link-claim-document":    `{"document_id":"DOCUMENT","purpose":"estimate"}`,
 }
 
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
-	org, boat, engine, equipment, contact, document, image, photo, warranty, job string
+	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job string
 }
 
 func TestPermissionWalk(t *testing.T) {
@@ -108,10 +116,16 @@ func (w *walk) fixture(t *testing.T) fixture {
 	f.engine = id("/api/boats/"+f.boat+"/engines", map[string]string{"maker": "Maker"})
 	f.equipment = id("/api/equipment", map[string]string{"boat_id": f.boat, "system_code": "400", "name": "Watermaker"})
 	f.contact = id("/api/contacts", map[string]string{"name": "Walked Yard"})
-	f.warranty = id("/api/warranties", map[string]any{"boat_id": f.boat, "item_name": "Pump", "purchase_date": "2026-01-15", "warranty_period_months": 12})
+	f.warranty = id("/api/warranties", map[string]any{
+		"boat_id": f.boat, "item_name": "Main engine", "provider": "Yanmar", "purchase_date": "2026-01-15", "warranty_period_months": 12,
+	})
+	f.claim = id("/api/warranties/"+f.warranty+"/claims", nil)
 	text := c.Upload("note.txt", []byte(strings.Repeat("walked ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
 	picture := c.Upload("photo.png", pictureOf(t, w.n), "boat_id="+f.boat, "type=PHO")
 	f.document, f.image, f.job = string(text.ID), string(picture.ID), text.JobID
+	for _, of := range []string{"", "/claims/" + f.claim} {
+		c.Want(http.StatusCreated, "POST", "/api/warranties/"+f.warranty+of+"/documents", map[string]string{"document_id": f.document, "purpose": "report"})
+	}
 	other := c.Upload("other.png", pictureOf(t, -w.n), "boat_id="+f.boat, "type=PHO")
 	f.photo = id("/api/boats/"+f.boat+"/photos", map[string]string{"document_id": string(other.ID)})
 	return f
@@ -168,6 +182,9 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 		if id == "restore-document" && role.AtLeast(perm.Role) {
 			w.roles[account.Admin].Want(http.StatusOK, "DELETE", "/api/documents/"+f.document, nil)
 		}
+		if id == "restore-warranty" && role.AtLeast(perm.Role) {
+			w.roles[account.Admin].Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
+		}
 		before := w.audits(t)
 		got := w.call(w.roles[role], method, path, id, f)
 		switch allowed := role.AtLeast(perm.Role); {
@@ -199,7 +216,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 }
 
 func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) apptest.Answer {
-	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image)
+	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document)
 	if id == "upload-document" {
 		w.n++
 		return c.UploadAnswer("up.txt", bytes.Repeat([]byte("up "), w.n), "", "boat_id="+f.boat)
@@ -217,7 +234,8 @@ func fill(path string, f fixture) string {
 	first := map[string]string{
 		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
 	}[strings.Split(path, "/")[2]]
-	return strings.NewReplacer("{id}", first, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1").Replace(imagePath(path, f))
+	return strings.NewReplacer("{id}", first, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
+		"{claim}", f.claim, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))
 }
 
 // imagePath asks for the image of the paper that has one.

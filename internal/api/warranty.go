@@ -144,9 +144,9 @@ type applyInput struct {
 	ByID
 	IfMatched
 	Term string `path:"term" maxLength:"200"`
-	Body struct {
+	Body *struct {
 		As string `json:"as,omitempty" enum:"warranty,line" default:"warranty" doc:"warranty: its own months and limits; line: a coverage line beside them"`
-	} `required:"false"`
+	}
 }
 
 func (a *API) warrantyTerms() {
@@ -161,14 +161,15 @@ func (a *API) warrantyTerms() {
 		})
 	add(a, op{id: "apply-warranty-suggestion", method: http.MethodPost, path: "/api/warranties/{id}/suggestions/{term}/apply", tag: tag, summary: "Take over suggested terms"},
 		func(ctx context.Context, who account.Actor, in *applyInput) (*resource[warranty.Warranty], error) {
-			w, err := a.Warranties.Apply(ctx, who, warranty.ID(in.ID), in.Term, in.Body.As == "line", in.version())
+			line := in.Body != nil && in.Body.As == "line"
+			w, err := a.Warranties.Apply(ctx, who, warranty.ID(in.ID), in.Term, line, in.version())
 			return warrantyAnswer(w, "", err)
 		})
 }
 
 type claimInput struct {
 	ByID
-	Body warranty.ClaimInput `required:"false"`
+	Body *warranty.ClaimInput
 }
 
 // ClaimOf names a claim of a warranty.
@@ -195,7 +196,11 @@ func (a *API) claimOperations() {
 		})
 	add(a, op{id: "create-claim", method: http.MethodPost, path: all, tag: tag, status: http.StatusCreated, summary: "Begin a claim, as a draft"},
 		func(ctx context.Context, who account.Actor, in *claimInput) (*resource[warranty.Claim], error) {
-			x, err := a.Warranties.CreateClaim(ctx, who, warranty.ID(in.ID), in.Body)
+			given := warranty.ClaimInput{}
+			if in.Body != nil {
+				given = *in.Body
+			}
+			x, err := a.Warranties.CreateClaim(ctx, who, warranty.ID(in.ID), given)
 			return versioned(x, fleet.VersionOf(x.UpdatedAt), "/api/warranties/"+in.ID+"/claims/"+string(x.ID)), err
 		})
 	add(a, op{id: "get-claim", method: http.MethodGet, path: one, tag: tag, summary: "One claim"},
@@ -261,11 +266,13 @@ func (a *API) claimPapers() {
 
 type packageInput struct {
 	ByID
-	Body struct {
-		ClaimID      string `json:"claim_id,omitempty" maxLength:"64" doc:"fills in the form and adds its evidence"`
-		Jurisdiction string `json:"jurisdiction,omitempty" enum:"EU,UK,US,maker,private," doc:"of the form; as the claim and the boat's flag suggest unless given"`
-		Paper        string `json:"paper,omitempty" enum:"A4,Letter" default:"A4"`
-	} `required:"false"`
+	Body *packageOptions
+}
+
+type packageOptions struct {
+	ClaimID      string `json:"claim_id,omitempty" maxLength:"64" doc:"fills in the form and adds its evidence"`
+	Jurisdiction string `json:"jurisdiction,omitempty" enum:"EU,UK,US,maker,private," doc:"of the form; as the claim and the boat's flag suggest unless given"`
+	Paper        string `json:"paper,omitempty" enum:"A4,Letter" default:"A4"`
 }
 
 func (a *API) claimPackage() {
@@ -277,9 +284,11 @@ func (a *API) claimPackage() {
 }
 
 func (a *API) streamPackage(ctx context.Context, who account.Actor, in *packageInput) (*huma.StreamResponse, error) {
-	p, err := a.Warranties.Package(ctx, who, warranty.ID(in.ID), warranty.PackageOptions{
-		ClaimID: warranty.ClaimID(in.Body.ClaimID), Jurisdiction: in.Body.Jurisdiction, Letter: in.Body.Paper == "Letter",
-	})
+	var o warranty.PackageOptions
+	if b := in.Body; b != nil {
+		o = warranty.PackageOptions{ClaimID: warranty.ClaimID(b.ClaimID), Jurisdiction: b.Jurisdiction, Letter: b.Paper == "Letter"}
+	}
+	p, err := a.Warranties.Package(ctx, who, warranty.ID(in.ID), o)
 	if err != nil {
 		return nil, err
 	}

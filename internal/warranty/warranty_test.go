@@ -387,8 +387,10 @@ func TestCreateKeepsWhatItIsGiven(t *testing.T) {
 			HoursLimit: ptr(2000.0), CoverageAmount: ptr(1234.56), Currency: "EUR", RegistrationNumber: "R", Transferable: true, ClaimInstructions: "call",
 			EndsBy: "months", Lines: []Line{}, CreatedAt: start, UpdatedAt: start, state: "active", timeZone: "UTC",
 			Thresholds: []Threshold{
-				{ExpiresOn: "2027-07-01", Days: 90, DueOn: "2027-04-02", State: "due"}, {ExpiresOn: "2027-07-01", Days: 30, DueOn: "2027-06-01", State: "due"},
-				{ExpiresOn: "2027-07-01", Days: 14, DueOn: "2027-06-17", State: "due"}, {ExpiresOn: "2027-07-01", Days: 0, DueOn: "2027-07-02", State: "due"},
+				{ExpiresOn: "2027-07-01", Days: 90, DueOn: "2027-04-02", State: "due"},
+				{ExpiresOn: "2027-07-01", Days: 30, DueOn: "2027-06-01", State: "due"},
+				{ExpiresOn: "2027-07-01", Days: 14, DueOn: "2027-06-17", State: "due"},
+				{ExpiresOn: "2027-07-01", Days: 0, DueOn: "2027-07-02", State: "due"},
 			},
 		}
 		got, err := b.Warranty(t.Context(), b.ada, made.ID)
