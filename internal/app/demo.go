@@ -59,21 +59,30 @@ func (a *App) loadDemoBoats(ctx context.Context, who account.Actor) error {
 	if err != nil {
 		return err
 	}
-	equipment := map[string]fleet.EquipmentID{}
+	things := demoThings{map[string]fleet.EquipmentID{}, map[string]fleet.EngineID{}, map[string]warranty.ID{}}
 	for _, b := range demo.Boats() {
 		if _, err := a.Boats.CreateBoat(ctx, who, org, demoBoat(b)); err != nil {
 			return err
 		}
-		if err := a.loadDemoEquipment(ctx, who, b, equipment); err != nil {
+		if err := a.loadDemoEquipment(ctx, who, b, things); err != nil {
 			return err
 		}
 		for _, w := range b.Warranties {
-			if _, err := a.Warranties.Create(ctx, who, a.demoWarranty(fleet.BoatID(b.Slug), w, equipment)); err != nil {
+			made, err := a.Warranties.Create(ctx, who, a.demoWarranty(fleet.BoatID(b.Slug), w, things))
+			if err != nil {
 				return err
 			}
+			things.warranties[b.Slug+"/"+w.Equipment] = made.ID
 		}
 	}
-	return a.loadDemoPapers(ctx, who, equipment)
+	return a.loadDemoPapers(ctx, who, things)
+}
+
+// demoThings are what was loaded, by boat and key.
+type demoThings struct {
+	equipment  map[string]fleet.EquipmentID
+	engines    map[string]fleet.EngineID
+	warranties map[string]warranty.ID
 }
 
 func demoBoat(b demo.Boat) fleet.BoatInput {
@@ -92,17 +101,18 @@ func demoBoat(b demo.Boat) fleet.BoatInput {
 }
 
 // loadDemoEquipment adds what is installed and remembers it by boat and key.
-func (a *App) loadDemoEquipment(ctx context.Context, who account.Actor, b demo.Boat, keys map[string]fleet.EquipmentID) error {
+func (a *App) loadDemoEquipment(ctx context.Context, who account.Actor, b demo.Boat, things demoThings) error {
 	boat := fleet.BoatID(b.Slug)
 	for _, e := range b.Engines {
 		hours, on := float64(e.Hours), fleet.Date(e.HoursOn)
-		_, err := a.Boats.CreateEngine(ctx, who, boat, fleet.EngineInput{
+		made, err := a.Boats.CreateEngine(ctx, who, boat, fleet.EngineInput{
 			Position: &e.Position, Maker: &e.Maker, Model: &e.Model,
 			SerialNumber: &e.Serial, Fuel: &e.Fuel, PowerKW: &e.PowerKW, Hours: &hours, HoursOn: &on, HoursSource: &e.HoursSource,
 		})
 		if err != nil {
 			return err
 		}
+		things.engines[b.Slug+"/"+e.Key] = made.ID
 	}
 	for _, e := range b.Equipment {
 		system, installed := strconv.Itoa(e.System), fleet.Date(e.InstalledOn)
@@ -113,7 +123,7 @@ func (a *App) loadDemoEquipment(ctx context.Context, who account.Actor, b demo.B
 		if err != nil {
 			return err
 		}
-		keys[b.Slug+"/"+e.Key] = made.ID
+		things.equipment[b.Slug+"/"+e.Key] = made.ID
 		if e.Hours > 0 {
 			_, err := a.Boats.AddReading(ctx, who, made.ID, fleet.Reading{Hours: float64(e.Hours), ReadOn: warranty.Today(a.options.Now(), "UTC"), Source: "hour meter"})
 			if err != nil {
@@ -124,12 +134,15 @@ func (a *App) loadDemoEquipment(ctx context.Context, who account.Actor, b demo.B
 	return nil
 }
 
-func (a *App) demoWarranty(boat fleet.BoatID, w demo.Warranty, keys map[string]fleet.EquipmentID) warranty.Input {
+func (a *App) demoWarranty(boat fleet.BoatID, w demo.Warranty, things demoThings) warranty.Input {
 	amount := float64(w.Coverage)
 	in := warranty.Input{BoatID: boat, ItemName: w.Item, Provider: w.Provider, SerialNumber: w.Serial, CoverageAmount: &amount, Currency: w.Currency, Transferable: true}
 	in.PurchaseDate, in.Months = startOf(warranty.Today(a.options.Now().Add(time.Duration(w.DaysLeft)*24*time.Hour), "UTC"), w.Months)
-	if id, ok := keys[string(boat)+"/"+w.Equipment]; ok {
+	if id, ok := things.equipment[string(boat)+"/"+w.Equipment]; ok {
 		in.EquipmentID = &id
+	}
+	if id, ok := things.engines[string(boat)+"/"+w.Equipment]; ok {
+		in.EngineID = &id
 	}
 	return in
 }
@@ -144,7 +157,7 @@ func startOf(end fleet.Date, months int) (fleet.Date, int) {
 	}
 }
 
-func (a *App) loadDemoPapers(ctx context.Context, who account.Actor, keys map[string]fleet.EquipmentID) error {
+func (a *App) loadDemoPapers(ctx context.Context, who account.Actor, things demoThings) error {
 	papers, err := demo.Papers()
 	if err != nil {
 		return err
@@ -158,11 +171,17 @@ func (a *App) loadDemoPapers(ctx context.Context, who account.Actor, keys map[st
 			FileName: p.File, Title: p.Title, Type: p.Type, BoatIDs: []fleet.BoatID{fleet.BoatID(p.Boat)},
 			IssuedOn: fleet.Date(p.IssuedOn), ExpiresOn: fleet.Date(p.ExpiresOn),
 		}
-		if id, ok := keys[p.Boat+"/"+p.Equipment]; ok {
+		if id, ok := things.equipment[p.Boat+"/"+p.Equipment]; ok {
 			u.EquipmentIDs = []fleet.EquipmentID{id}
 		}
-		if _, err := a.Documents.Upload(ctx, who, u, f); err != nil {
+		d, err := a.Documents.Upload(ctx, who, u, f)
+		if err != nil {
 			return err
+		}
+		if id, ok := things.warranties[p.Boat+"/"+p.Warranty]; ok {
+			if _, err := a.Warranties.LinkPaper(ctx, who, id, warranty.Link{DocumentID: d.ID, Purpose: warranty.Purpose(p.Purpose)}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

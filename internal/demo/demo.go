@@ -37,6 +37,10 @@ type Paper struct {
 	Equipment string
 	Language  string // ISO 639-1
 	Scanned   bool   // at least one page has no text of its own
+	// Warranty is the equipment whose warranty the paper belongs to, Purpose what
+	// it proves there.
+	Warranty, Purpose string
+
 	Truth     []string
 }
 
@@ -84,20 +88,20 @@ func describe() []Paper {
 	const azimut, sunseeker, princess = "test-boat", "mistral-etoile", "aurelia-example"
 	return []Paper{
 		{File: "certificate-of-registry.pdf", MediaType: "application/pdf", Title: "Certificate of British registry", Type: "OWN-REG-UK1", Boat: azimut, IssuedOn: "2022-03-14", ExpiresOn: "2027-03-13", Language: "en", Scanned: true},
-		{File: "bill-of-sale.pdf", MediaType: "application/pdf", Title: "Bill of sale 2022", Type: "OWN-BOS", Boat: azimut, IssuedOn: "2022-02-25", Language: "en"},
+		{File: "bill-of-sale.pdf", MediaType: "application/pdf", Title: "Bill of sale 2022", Type: "OWN-BOS", Boat: azimut, IssuedOn: "2022-02-25", Language: "en", Warranty: "watermaker", Purpose: "proof_of_owner"},
 		{File: "pre-purchase-survey.pdf", MediaType: "application/pdf", Title: "Pre-purchase survey SR-2022-031", Type: "SUR-PRE", Boat: azimut, IssuedOn: "2022-02-10", Language: "en"},
-		{File: "engine-warranty-card.png", MediaType: "image/png", Title: "Warranty card, centre engine", Type: "WAR-DOC", Boat: azimut, IssuedOn: "2020-07-02", ExpiresOn: "2025-06-26", Equipment: "engine-centre", Language: "en", Scanned: true},
-		{File: "invoice-watermaker.pdf", MediaType: "application/pdf", Title: "Invoice 24-0217, watermaker", Type: "INV-PUR", Boat: azimut, IssuedOn: "2024-02-12", Equipment: "watermaker", Language: "en"},
+		{File: "engine-warranty-card.png", MediaType: "image/png", Title: "Warranty card, centre engine", Type: "WAR-DOC", Boat: azimut, IssuedOn: "2020-07-02", ExpiresOn: "2025-06-26", Equipment: "engine-centre", Language: "en", Scanned: true, Warranty: "engine-centre", Purpose: "warranty_card"},
+		{File: "invoice-watermaker.pdf", MediaType: "application/pdf", Title: "Invoice 24-0217, watermaker", Type: "INV-PUR", Boat: azimut, IssuedOn: "2024-02-12", Equipment: "watermaker", Language: "en", Warranty: "watermaker", Purpose: "proof_of_purchase"},
 		{File: "invoice-yard.pdf", MediaType: "application/pdf", Title: "Yard invoice F26-1093, haul-out 2026", Type: "INV-SRV", Boat: sunseeker, IssuedOn: "2026-04-28", Language: "en", Scanned: true},
-		{File: "watermaker-manual.pdf", MediaType: "application/pdf", Title: "Operator's manual, watermaker Brackwell DS-160", Type: "MAN-EQ", Boat: azimut, IssuedOn: "2023-09-04", Equipment: "watermaker", Language: "en"},
+		{File: "watermaker-manual.pdf", MediaType: "application/pdf", Title: "Operator's manual, watermaker Brackwell DS-160", Type: "MAN-EQ", Boat: azimut, IssuedOn: "2023-09-04", Equipment: "watermaker", Language: "en", Warranty: "watermaker", Purpose: "other"},
 		{File: "wiring-note.md", MediaType: "text/markdown", Title: "Wiring as found", Type: "DRW-EL", Boat: azimut, Language: "en"},
-		{File: "service-log.tif", MediaType: "image/tiff", Title: "Service log, book 1", Type: "MNT-LOG", Boat: azimut, IssuedOn: "2026-08-31", Language: "en", Scanned: true},
+		{File: "service-log.tif", MediaType: "image/tiff", Title: "Service log, book 1", Type: "MNT-LOG", Boat: azimut, IssuedOn: "2026-08-31", Language: "en", Scanned: true, Warranty: "engine-centre", Purpose: "service_record"},
 		{File: "liferaft-certificate.jpg", MediaType: "image/jpeg", Title: "Life-raft service certificate", Type: "SAF-RAFT", Boat: azimut, IssuedOn: "2024-03-11", ExpiresOn: "2027-03-11", Equipment: "liferaft", Language: "en", Scanned: true},
 		{File: "epirb-registration.pdf", MediaType: "application/pdf", Title: "EPIRB registration", Type: "SAF-EPIRB-REG", Boat: azimut, IssuedOn: "2025-04-02", ExpiresOn: "2027-04-02", Equipment: "epirb", Language: "en"},
 		{File: "insurance-policy.pdf", MediaType: "application/pdf", Title: "Yacht policy YP-77-301245", Type: "INS-POL", Boat: azimut, IssuedOn: "2026-03-20", ExpiresOn: "2027-03-31", Language: "en"},
 		{File: "acte-de-francisation.pdf", MediaType: "application/pdf", Title: "Acte de francisation", Type: "OWN-REG-EU", Boat: sunseeker, IssuedOn: "2021-06-09", ExpiresOn: "2031-06-08", Language: "fr", Scanned: true},
 		{File: "gaspruefung.pdf", MediaType: "application/pdf", Title: "Prüfbescheinigung der Gasanlage", Type: "SUR-GAS", Boat: azimut, IssuedOn: "2025-05-14", ExpiresOn: "2027-05-14", Equipment: "gas", Language: "de"},
-		{File: "engine-plate.jpg", MediaType: "image/jpeg", Title: "Plate of the centre engine", Type: "PHO", Boat: azimut, Equipment: "engine-centre", Language: "en", Scanned: true},
+		{File: "engine-plate.jpg", MediaType: "image/jpeg", Title: "Plate of the centre engine", Type: "PHO", Boat: azimut, Equipment: "engine-centre", Language: "en", Scanned: true, Warranty: "engine-centre", Purpose: "plate"},
 		{File: "sea-trial-report.pdf", MediaType: "application/pdf", Title: "Sea trial report", Type: "SUR-SEA", Boat: princess, IssuedOn: "2026-05-22", Language: "en", Scanned: true},
 		{File: "stabiliser-quote.eml", MediaType: "message/rfc822", Title: "Quote Q-5520, stabilisers", Type: "OTH", Boat: princess, IssuedOn: "2026-10-05", Equipment: "stabilisers", Language: "en"},
 	}
