@@ -2,6 +2,7 @@ package warranty
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -241,14 +242,15 @@ func (p *Package) index(entries []bundle.Entry) *sheet.Sheet {
 	s.Paragraph(p.title() + ". Made on " + string(Today(p.at, p.warranty.timeZone)) + ".")
 	s.Heading("Contents")
 	rows := [][]string{}
+	slices.SortFunc(entries, func(a, b bundle.Entry) int { return strings.Compare(a.Path, b.Path) })
 	for _, e := range entries {
-		pages := ""
+		pages := "–" // a text, or a paper that is still being read
 		if e.Pages > 0 {
 			pages = strconv.Itoa(e.Pages)
 		}
 		rows = append(rows, []string{e.Path, pages, strconv.FormatInt(e.Bytes, 10), e.SHA256})
 	}
-	s.Table([]sheet.Column{{Title: "File", Width: 6}, {Title: "Pages", Width: 1, Right: true}, {Title: "Bytes", Width: 1.6, Right: true}, {Title: "SHA-256", Width: 5, Mono: true}}, rows)
+	s.Table([]sheet.Column{{Title: "File", Width: 6}, {Title: "Pages", Width: 1.2, Right: true}, {Title: "Bytes", Width: 1.6, Right: true}, {Title: "SHA-256", Width: 5, Mono: true}}, rows)
 	gaps(s, "Missing", "Nothing that a claim usually needs is missing.", p.missing)
 	if hidden := p.withheld(); len(hidden) > 0 {
 		gaps(s, "Withheld", "", hidden)
