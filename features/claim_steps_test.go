@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"os/exec"
@@ -215,6 +216,7 @@ func (x *claiming) packageSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^the form has what is known, and says that it is a template$`, x.formHas)
 	sc.Step(`^the index names every other file, with its pages and SHA-256$`, x.indexNames)
 	sc.Step(`^index and manifest say what is missing and why:$`, x.sayMissing)
+	sc.Step(`^the maintenance proof does not say that the service log is there$`, x.proofIsTrue)
 	sc.Step(`^they do not say that (.*) is missing$`, x.doNotSay)
 	sc.Step(`^the audit trail says who took which papers$`, x.isAudited)
 	sc.Step(`^it withholds the paper "([^"]*)", of which it tells the purpose "([^"]*)" alone$`, x.withholds)
@@ -259,8 +261,9 @@ func (x *claiming) asks(who string) error {
 	if x.answer.Status != http.StatusOK {
 		return nil
 	}
-	if media := x.answer.Header.Get("Content-Type"); media != "application/zip" {
-		return fmt.Errorf("it is %s", media)
+	_, named, err := mime.ParseMediaType(x.answer.Header.Get("Content-Disposition"))
+	if media := x.answer.Header.Get("Content-Type"); err != nil || media != "application/zip" || !strings.HasPrefix(named["filename"], "Claim Calypso Watermaker ") {
+		return fmt.Errorf("it is %s, %v, %w", media, named, err)
 	}
 	x.archive = x.answer.Body
 	return x.unpack()
@@ -460,6 +463,14 @@ func (x *claiming) sayMissing(table *godog.Table) error {
 		all = append(all, g.What+" "+g.Why)
 	}
 	return x.contains("00_Index.pdf", all...)
+}
+
+func (x *claiming) proofIsTrue() error {
+	proof, err := x.text("09_Maintenance/00 Maintenance proof.pdf")
+	if err == nil && strings.Contains(proof, "Servicelog") {
+		err = fmt.Errorf("it says %q", proof)
+	}
+	return err
 }
 
 func (x *claiming) doNotSay(what string) error {

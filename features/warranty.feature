@@ -141,46 +141,45 @@ Feature: What is covered until when, and the package that claims it
     Given a signed-in captain with a boat
     And a warranty of 24 months, bought on 2024-02-12
     And these papers of it:
-      | file                        | purpose           | type        | title                                |
-      | invoice-watermaker.pdf      | proof_of_purchase | INV-PUR     | Invoice 24-0217, watermaker          |
-      | certificate-of-registry.pdf | proof_of_owner    | OWN-REG-UK1 | Свидетельство: Calypso/яхта          |
-      | engine-plate.jpg            | plate             | PHO         | Πινακίδα του κινητήρα                |
-      | engine-warranty-card.png    | warranty_card     | WAR-DOC     | 保証書 "Calypso"?                    |
-      | watermaker-manual.pdf       | terms             | MAN-EQ      | Bedienungsanleitung, Gewährleistung  |
-      | insurance-policy.pdf        | other             | INS-POL     | Yacht policy YP-77-301245            |
-      | wiring-note.md              | installation      | DRW-EL      | CON                                  |
-      | sea-trial-report.pdf        | report            | SUR-SEA     | Sea trial report                     |
-      | service-log.tif             | service_record    | MNT-LOG     | Service log, book 1                  |
+      | file                    | purpose           | type    | title                               |
+      | invoice-watermaker.pdf  | proof_of_purchase | INV-PUR | Invoice 24-0217, watermaker         |
+      | insurance-policy.pdf    | proof_of_owner    | OWN-ID  | Passport of the owner               |
+      | engine-plate.jpg        | plate             | PHO     | Πινακίδα του κινητήρα               |
+      | epirb-registration.pdf  | registration      | WAR-REG | 保証書 "Calypso"?                   |
+      | gaspruefung.pdf         | terms             | WAR-DOC | Свидетельство: Calypso/Gewährleistung |
+      | wiring-note.md          | installation      | DRW-EL  | CON                                 |
+      | pre-purchase-survey.pdf | report            | SUR-PRE | Survey of the damage                |
+      | bill-of-sale.pdf        | service_record    | INV-SRV | Service log, book 1                 |
     And a claim that says when and how it failed
-    But the paper "Sea trial report" lies in the bin
+    But the paper "Survey of the damage" lies in the bin
     And the file of "Service log, book 1" is gone from storage
     When the captain asks for the claim package
     Then the answer is 200
     And it is a ZIP that opens, with these files:
-      | 00_Index.pdf                                                    |
-      | 01_Claim_Form_UK.pdf                                            |
-      | 02_Owner_and_Boat/01 Свидетельство_ Calypso_яхта.pdf            |
-      | 03_Item/00 Item and serial numbers.pdf                          |
-      | 03_Item/01 Πινακίδα του κινητήρα.jpg                            |
-      | 04_Proof_of_Purchase/01 Invoice 24-0217, watermaker.pdf         |
-      | 05_Registration/01 保証書 _Calypso__.png                        |
-      | 06_Installation/01 CON.txt                                      |
-      | 07_Warranty_Terms/01 Bedienungsanleitung, Gewährleistung.pdf    |
-      | 09_Maintenance/00 Maintenance proof.pdf                         |
-      | 16_Other_Papers/01 Yacht policy YP-77-301245.pdf                |
-      | README.txt                                                      |
-      | manifest.json                                                   |
+      | 00_Index.pdf                                                   |
+      | 01_Claim_Form_UK.pdf                                           |
+      | 02_Owner_and_Boat/01 Passport of the owner.pdf                 |
+      | 03_Item/00 Item and serial numbers.pdf                         |
+      | 03_Item/01 Πινακίδα του κινητήρα.jpg                           |
+      | 04_Proof_of_Purchase/01 Invoice 24-0217, watermaker.pdf        |
+      | 05_Registration/01 保証書 _Calypso__.pdf                       |
+      | 06_Installation/01 CON.txt                                     |
+      | 07_Warranty_Terms/01 Свидетельство_ Calypso_Gewährleistung.pdf |
+      | 09_Maintenance/00 Maintenance proof.pdf                        |
+      | README.txt                                                     |
+      | manifest.json                                                  |
     And the papers in it are the bytes that were uploaded
     And the manifest lists every file but itself, with its size and SHA-256
     And every PDF in it is a good one
     And the form has what is known, and says that it is a template
     And the index names every other file, with its pages and SHA-256
     And index and manifest say what is missing and why:
-      | what                                   | why                                                        |
-      | "Sea trial report" (report)            | it is in the bin: restore it, or unlink it                 |
-      | "Service log, book 1" (service_record) | its file is gone from storage: restore it from a backup    |
-      | serial number                          | neither the warranty nor its equipment has one             |
-      | diagnosis                              | no dealer's or surveyor's diagnosis is linked              |
+      | what                                   | why                                                     |
+      | "Survey of the damage" (report)        | it is in the bin: restore it, or unlink it              |
+      | "Service log, book 1" (service_record) | its file is gone from storage: restore it from a backup |
+      | serial number                          | neither the warranty nor its equipment has one          |
+      | diagnosis                              | no dealer's or surveyor's diagnosis is linked           |
+    And the maintenance proof does not say that the service log is there
     And they do not say that proof of purchase is missing
     And the audit trail says who took which papers
     When a viewer of the organization asks for the claim package
@@ -189,7 +188,8 @@ Feature: What is covered until when, and the package that claims it
     Then the answer is 404
     When a member of the organization asks for the claim package
     Then the answer is 200
-    And it withholds the paper "Yacht policy YP-77-301245", of which it tells the purpose "other" alone
+    And it withholds the paper "Passport of the owner", of which it tells the purpose "proof_of_owner" alone
+    And they do not say that proof of owner is missing
 
   Scenario: On the last day of cover it is still active, by the organization's time zone
     Given a signed-in captain with a boat, in the morning of 2026-03-28
