@@ -143,10 +143,12 @@ type Service struct {
 	events   *event.Outbox
 }
 
-// New makes the service and has it told of every reading of hours.
+// New makes the service, has it told of every reading of hours, and its
+// warranties found by search.
 func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, papers *document.Service, events *event.Outbox) *Service {
 	s := &Service{db: d, store: store, accounts: accounts, boats: boats, papers: papers, events: events}
 	boats.OnReading(s.remeasure)
+	papers.Include(document.Kind{Name: searchKind, Find: s.subject, Each: s.eachSubject})
 	return s
 }
 
@@ -279,13 +281,16 @@ type Data struct {
 	ClaimID        ClaimID      `json:"claim_id,omitempty"`
 }
 
-// tell writes the audit line and the event of a change.
+// tell writes the audit line and the event of a change, and what search knows.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty) error {
 	return s.tellClaim(ctx, tx, who, verb, w, "")
 }
 
 func (s *Service) tellClaim(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty, claim ClaimID) error {
 	if err := s.audit(ctx, tx, who, verb, w, nil); err != nil {
+		return err
+	}
+	if err := s.index(ctx, tx, w); err != nil {
 		return err
 	}
 	return s.events.Append(ctx, tx, event.Event{
