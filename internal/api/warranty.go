@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"mime"
 	"net/http"
 
@@ -61,7 +62,7 @@ func (a *API) warrantyOperations() {
 		func(ctx context.Context, who account.Actor, in *expiringInput) (*body[[]warranty.Warranty], error) {
 			all, _, err := a.Warranties.Warranties(ctx, who, warranty.Filter{
 				BoatID: fleet.BoatID(in.BoatID), Within: in.Days,
-				IncludeExpired: in.Expired, Page: fleet.Page{Limit: 1000},
+				IncludeExpired: in.Expired, Page: fleet.Page{Limit: math.MaxInt32}, // a bare array, whole
 			})
 			return answer(all, err)
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"navidocs/internal/db"
+	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 )
 
@@ -75,6 +76,43 @@ func armEnd(ctx context.Context, tx *db.Tx, w *Warranty, line string, end fleet.
 		}
 	}
 	return nil
+}
+
+// PassMissed marks what is due by now as passed, in a database that was
+// restored: somebody may have been told since the backup was made.
+func PassMissed(ctx context.Context, d *db.DB) (err error) {
+	defer fault.Wrap(&err, "pass the missed thresholds")
+	return d.Transact(ctx, func(tx *db.Tx) error {
+		due, err := db.Collect(ctx, tx, func(r db.Row) (t missed, err error) {
+			err = r.Scan(&t.warranty, &t.LineID, &t.ExpiresOn, &t.Days, &t.DueOn, &t.zone)
+			return t, err
+		}, `SELECT t.warranty_id, t.line_id, t.expires_on, t.days, t.due_on, `+zone+`
+			FROM warranty_thresholds t JOIN warranty_tracking w ON w.id = t.warranty_id
+			JOIN boats b ON b.id = w.boat_id JOIN organization_settings o ON o.org_id = w.org_id
+			WHERE t.state = $1 AND t.due_on <= $2`, thresholdDue, addDays(Today(tx.Now(), ""), 1))
+		if err != nil {
+			return err
+		}
+		for _, t := range due {
+			if t.DueOn > Today(tx.Now(), t.zone) {
+				continue
+			}
+			_, err := tx.Exec(ctx, `UPDATE warranty_thresholds SET state = $1, changed_at = $2
+				WHERE warranty_id = $3 AND line_id = $4 AND expires_on = $5 AND days = $6`,
+				thresholdPassed, db.Micros(tx.Now()), t.warranty, t.LineID, t.ExpiresOn, t.Days)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+type missed struct {
+	Threshold
+
+	warranty ID
+	zone     string
 }
 
 func readThresholds(ctx context.Context, q db.Querier, id ID) ([]Threshold, error) {
