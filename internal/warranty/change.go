@@ -253,15 +253,15 @@ func (s *Service) Restore(ctx context.Context, who account.Actor, id ID) (w Warr
 	return w, err
 }
 
-// rearm brings the thresholds in step with a changed state.
+// rearm brings the ends and the thresholds in step with a changed state: while
+// a warranty was deleted, its meter may have been read.
 func (s *Service) rearm(ctx context.Context, tx *db.Tx, who account.Actor, id ID) (Warranty, error) {
 	w, err := s.find(ctx, tx, who, id, account.Member)
 	if err != nil {
 		return w, err
 	}
-	if err := s.arm(ctx, tx, &w); err != nil {
+	if err := s.move(ctx, tx, &w); err != nil {
 		return w, err
 	}
-	w.Thresholds, err = readThresholds(ctx, tx, id)
-	return w, err
+	return s.find(ctx, tx, who, id, account.Member)
 }

@@ -38,28 +38,46 @@ func dueOn(end fleet.Date, days int) fleet.Date {
 }
 
 // arm makes the thresholds of a warranty those of its ends as they are now. What
-// was sent for the same end stays sent; what is past already will not be. One
-// that is not active has none left.
+// was sent for the same end stays sent, what is due for it stays due, however
+// late it is; of an end that is new, what is past already will not be sent. A
+// warranty that is not active has none left.
 func (s *Service) arm(ctx context.Context, tx *db.Tx, w *Warranty) error {
-	if _, err := tx.Exec(ctx, "DELETE FROM warranty_thresholds WHERE warranty_id = $1 AND state <> $2", w.ID, thresholdSent); err != nil {
+	ends := w.toldEnds()
+	var gone db.Where
+	gone.Add("warranty_id = ? AND state <> ?", w.ID, thresholdSent)
+	for _, e := range ends {
+		gone.Add("NOT (line_id = ? AND expires_on = ?)", e.line, e.on)
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM warranty_thresholds WHERE "+gone.SQL(), gone.Args()...); err != nil {
 		return err
 	}
-	if w.state != string(Active) || w.deleted {
-		return nil
-	}
-	if err := armEnd(ctx, tx, w, "", w.ExpirationDate); err != nil {
-		return err
-	}
-	for _, l := range w.Lines {
-		// A line that ends with the warranty is told with it.
-		if l.ExpirationDate == nil || *l.ExpirationDate == w.ExpirationDate {
-			continue
-		}
-		if err := armEnd(ctx, tx, w, l.ID, *l.ExpirationDate); err != nil {
+	for _, e := range ends {
+		if err := armEnd(ctx, tx, w, e.line, e.on); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lineEnd is when a line ends; that of the warranty itself is "".
+type lineEnd struct {
+	line string
+	on   fleet.Date
+}
+
+// toldEnds are those that somebody is told of. A line that ends with the
+// warranty is told with it.
+func (w *Warranty) toldEnds() []lineEnd {
+	if w.state != string(Active) || w.deleted {
+		return nil
+	}
+	all := []lineEnd{{"", w.ExpirationDate}}
+	for _, l := range w.Lines {
+		if l.ExpirationDate != nil && *l.ExpirationDate != w.ExpirationDate {
+			all = append(all, lineEnd{l.ID, *l.ExpirationDate})
+		}
+	}
+	return all
 }
 
 func armEnd(ctx context.Context, tx *db.Tx, w *Warranty, line string, end fleet.Date) error {
