@@ -22,7 +22,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, in Input) (w Wa
 		if err != nil {
 			return err
 		}
-		if err := s.fits(ctx, tx, who, in); err != nil {
+		if err := s.fits(ctx, tx, who, Warranty{}, in); err != nil {
 			return err
 		}
 		id := ID(db.NewID())
@@ -40,9 +40,11 @@ func (s *Service) Create(ctx context.Context, who account.Actor, in Input) (w Wa
 	return w, err
 }
 
-// fits demands that the equipment and the engine are those of the boat.
-func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, in Input) error {
-	if in.EquipmentID != nil {
+// fits demands that the equipment and the engine are those of the boat, unless
+// they were named before: a warranty outlives what it was for.
+func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, before Warranty, in Input) error {
+	moved := in.BoatID != before.BoatID
+	if in.EquipmentID != nil && (moved || !same(in.EquipmentID, before.EquipmentID)) {
 		e, err := s.boats.EquipmentIn(ctx, tx, who, *in.EquipmentID, account.Member)
 		if err != nil {
 			return err
@@ -51,13 +53,15 @@ func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, in Inp
 			return fault.Fields(fault.Field{Location: "body.equipment_id", Message: "is installed on another boat"})
 		}
 	}
-	if in.EngineID != nil {
+	if in.EngineID != nil && (moved || !same(in.EngineID, before.EngineID)) {
 		if _, err := s.boats.EngineIn(ctx, tx, who, in.BoatID, *in.EngineID, account.Member); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func same[T comparable](a, b *T) bool { return a != nil && b != nil && *a == *b }
 
 // write stores what was given, with what follows from it, and reads it back.
 func (s *Service) write(ctx context.Context, tx *db.Tx, who account.Actor, id ID, in Input) (w Warranty, err error) {
@@ -180,7 +184,7 @@ func (s *Service) stays(ctx context.Context, tx *db.Tx, who account.Actor, w War
 	if names[0].OrgID != w.OrgID {
 		return fault.Fields(fault.Field{Location: "body.boat_id", Message: "the boat belongs to another organization than the warranty"})
 	}
-	return s.fits(ctx, tx, who, in)
+	return s.fits(ctx, tx, who, w, in)
 }
 
 // Delete hides a warranty and takes back what nobody was told yet; managers may.
