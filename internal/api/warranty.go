@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"io"
+	"math"
 	"mime"
 	"net/http"
 
@@ -61,7 +63,7 @@ func (a *API) warrantyOperations() {
 		func(ctx context.Context, who account.Actor, in *expiringInput) (*body[[]warranty.Warranty], error) {
 			all, _, err := a.Warranties.Warranties(ctx, who, warranty.Filter{
 				BoatID: fleet.BoatID(in.BoatID), Within: in.Days,
-				IncludeExpired: in.Expired, Page: fleet.Page{Limit: 1000},
+				IncludeExpired: in.Expired, Page: fleet.Page{Limit: math.MaxInt32}, // a bare array, whole
 			})
 			return answer(all, err)
 		})
@@ -273,14 +275,15 @@ type packageOptions struct {
 	ClaimID      string `json:"claim_id,omitempty" maxLength:"64" doc:"fills in the form and adds its evidence"`
 	Jurisdiction string `json:"jurisdiction,omitempty" enum:"EU,UK,US,maker,private," doc:"of the form; as the claim and the boat's flag suggest unless given"`
 	Paper        string `json:"paper,omitempty" enum:"A4,Letter" default:"A4"`
+	As           string `json:"as,omitempty" enum:"zip,pdf" default:"zip" doc:"pdf: form, index and the pages of the papers as one PDF to be mailed; a ZIP of several where max_mb would be passed"`
+	MaxMB        int    `json:"max_mb,omitempty" minimum:"1" maximum:"50" default:"15" doc:"of each part of as=pdf"`
 }
 
 func (a *API) claimPackage() {
 	const path = "/api/warranties/{id}/claim-package"
 	add(a, op{id: "make-claim-package", method: http.MethodPost, path: path, tag: "claims", summary: "The claim package: a ZIP of form, index and papers"}, a.streamPackage)
-	a.huma.OpenAPI().Paths[path].Post.Responses["200"].Content = map[string]*huma.MediaType{
-		"application/zip": {Schema: &huma.Schema{Type: "string", Format: "binary"}},
-	}
+	file := &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
+	a.huma.OpenAPI().Paths[path].Post.Responses["200"].Content = map[string]*huma.MediaType{"application/zip": file, "application/pdf": file}
 }
 
 func (a *API) streamPackage(ctx context.Context, who account.Actor, in *packageInput) (*huma.StreamResponse, error) {
@@ -292,14 +295,26 @@ func (a *API) streamPackage(ctx context.Context, who account.Actor, in *packageI
 	if err != nil {
 		return nil, err
 	}
+	if in.Body == nil || in.Body.As != "pdf" {
+		return a.attachment(ctx, p.Name, "application/zip", p.Write), nil
+	}
+	b, err := p.Booklet(ctx, int64(in.Body.MaxMB)<<20)
+	if err != nil {
+		return nil, err
+	}
+	return a.attachment(ctx, b.Name, b.MediaType, b.Write), nil
+}
+
+// attachment streams a file that is made while it is sent.
+func (a *API) attachment(ctx context.Context, name, mediaType string, write func(context.Context, io.Writer) error) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(out huma.Context) {
 		_, w := humago.Unwrap(out)
-		w.Header().Set("Content-Type", "application/zip")
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.Name}))
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 		w.Header().Set("Cache-Control", "private, no-store")
-		if err := p.Write(ctx, w); err != nil {
-			a.config.Log.ErrorContext(ctx, "claim package broke off", "request_id", requestID(ctx), "error", err)
-			panic(http.ErrAbortHandler) // the answer has begun: only a broken connection tells that it is no package
+		if err := write(ctx, w); err != nil {
+			a.config.Log.ErrorContext(ctx, "a file broke off while it was made", "request_id", requestID(ctx), "name", name, "error", err)
+			panic(http.ErrAbortHandler) // the answer has begun: only a broken connection tells that it is no whole file
 		}
-	}}, nil
+	}}
 }

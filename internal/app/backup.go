@@ -20,6 +20,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
 	"navidocs/internal/ops"
+	"navidocs/internal/warranty"
 )
 
 // BackupOptions say which backups a command works on.
@@ -84,7 +85,8 @@ func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
 	}
 	return backup.New(backup.Options{
 		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Release: a.version(), Now: a.options.Now,
-		Schema: schema, Migrate: migrateCopy, Smoke: a.smoke, From: b.From, Identity: b.Identity,
+		Schema: schema, Migrate: migrateCopy, Settle: warranty.PassMissed, Smoke: a.smoke,
+		From: b.From, Identity: b.Identity,
 	})
 }
 

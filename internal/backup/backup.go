@@ -52,6 +52,9 @@ type Options struct {
 	Schema int64
 	// Migrate brings the schema of a restored copy up to date.
 	Migrate func(ctx context.Context, d *db.DB) error
+	// Settle changes what is restored before it is in use: what may have happened
+	// since the backup must not happen again. nil changes nothing.
+	Settle func(ctx context.Context, d *db.DB) error
 	// Smoke starts a server on a restored copy and tries it; it may write to it.
 	Smoke func(ctx context.Context, c config.Config) error
 	// From is where backups are looked for instead of the configured folder: a

@@ -207,13 +207,18 @@ func (r *restore) placeKeys(dir string) error {
 
 func (r *restore) stamp() string { return r.Service.options.Now().UTC().Format(idTime) }
 
-// prepare brings a restored copy up to the present schema, and its papers back.
+// prepare brings a restored copy up to the present schema and day, and its
+// papers back.
 func (r *restore) prepare(ctx context.Context, address string) error {
 	d, err := db.Open(ctx, db.Options{URL: address, Now: r.Service.options.Now})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(r.Service.options.Migrate(ctx, d), d.Close()); err != nil {
+	err = r.Service.options.Migrate(ctx, d)
+	if settle := r.Service.options.Settle; err == nil && settle != nil {
+		err = settle(ctx, d)
+	}
+	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
 	return r.blobs(ctx, r.Service.options.Store)

@@ -41,7 +41,7 @@ type Paper struct {
 	// it proves there.
 	Warranty, Purpose string
 
-	Truth     []string
+	Truth []string
 }
 
 // Papers lists the papers of all boats.

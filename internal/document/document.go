@@ -94,6 +94,7 @@ type Service struct {
 	extract  *extract.Extractor
 	config   Config
 	words    *wordCache
+	kinds    []Kind
 }
 
 // New makes the service and has equipment indexed for search.
@@ -107,6 +108,7 @@ func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Ser
 		c.Changed = func(ID) {}
 	}
 	s := &Service{db: d, store: store, accounts: accounts, boats: boats, events: events, jobs: jobs, extract: x, config: c, words: newWordCache()}
+	s.Include(s.equipmentKind())
 	boats.OnEquipment(s.indexEquipment)
 	return s
 }

@@ -80,15 +80,6 @@ func (s *Service) indexPage(ctx context.Context, tx *db.Tx, d Document, scope st
 	return s.put(ctx, tx, entry{kindPage, string(d.ID), number, d.OrgID, scope, text})
 }
 
-func (s *Service) indexEquipment(ctx context.Context, tx *db.Tx, e fleet.Equipment) error {
-	if e.DeletedAt != nil {
-		_, err := tx.Exec(ctx, "DELETE FROM search_entries WHERE kind = $1 AND subject_id = $2", kindEquipment, e.ID)
-		return err
-	}
-	scope := classWord(e.OrgID, account.Open) + " " + boatWord(e.BoatID)
-	return s.put(ctx, tx, entry{kindEquipment, string(e.ID), 0, e.OrgID, scope, e.Text()})
-}
-
 // unindex makes a document unfindable.
 func (s *Service) unindex(ctx context.Context, tx *db.Tx, id ID) error {
 	_, err := tx.Exec(ctx, "DELETE FROM search_entries WHERE kind IN ($1, $2) AND subject_id = $3", kindPage, kindDocument, id)
@@ -133,7 +124,7 @@ func (s *Service) reindexDocument(ctx context.Context, tx *db.Tx, d Document) er
 	return nil
 }
 
-// Reindex rebuilds the whole search index from documents and equipment, a
+// Reindex rebuilds the whole search index from documents and subjects, a
 // document a transaction, and returns how many documents it wrote.
 func (s *Service) Reindex(ctx context.Context, progress func(done, all int)) (n int, err error) {
 	defer fault.Wrap(&err, "document.Reindex")
@@ -141,7 +132,7 @@ func (s *Service) Reindex(ctx context.Context, progress func(done, all int)) (n 
 	if err != nil {
 		return 0, err
 	}
-	if err := s.reindexEquipment(ctx); err != nil {
+	if err := s.reindexSubjects(ctx); err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
@@ -159,16 +150,6 @@ func (s *Service) Reindex(ctx context.Context, progress func(done, all int)) (n 
 		progress(n, len(ids))
 	}
 	return n, nil
-}
-
-func (s *Service) reindexEquipment(ctx context.Context) error {
-	return s.db.Transact(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM search_entries WHERE kind = 'equipment'
-			OR NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = search_entries.subject_id)`); err != nil {
-			return err
-		}
-		return s.boats.EachEquipment(ctx, tx, func(e fleet.Equipment) error { return s.indexEquipment(ctx, tx, e) })
-	})
 }
 
 // raw reads a document for the machinery, whoever may see it.

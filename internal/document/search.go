@@ -24,15 +24,16 @@ type Query struct {
 	fleet.Page
 }
 
-// Hit is one page, title or piece of equipment that a search found.
+// Hit is one page, title, piece of equipment or warranty that a search found.
 type Hit struct {
-	Kind        string            `json:"kind" enum:"page,document,equipment"`
+	Kind        string            `json:"kind" enum:"page,document,equipment,warranty"`
 	OrgID       account.OrgID     `json:"organization_id"`
 	DocumentID  ID                `json:"document_id,omitempty"`
 	EquipmentID fleet.EquipmentID `json:"equipment_id,omitempty"`
+	SubjectID   string            `json:"subject_id,omitempty" doc:"of equipment or a warranty"`
 	BoatIDs     []fleet.BoatID    `json:"boat_ids"`
 	Title       string            `json:"title"`
-	Page        int               `json:"page" doc:"page number from 1; 0 for a title or equipment"`
+	Page        int               `json:"page" doc:"page number from 1; 0 where it is no page"`
 	// Snippet is HTML: escaped text with the found words in <mark>.
 	Snippet string  `json:"snippet"`
 	Score   float64 `json:"score"`
@@ -307,17 +308,14 @@ func (s *Service) hits(ctx context.Context, who account.Actor, found []candidate
 	out := []Hit{}
 	for _, c := range found {
 		h := Hit{Kind: c.kind, OrgID: c.org, Page: c.page, Score: math.Round(c.score*1000) / 1000}
-		if c.kind == kindEquipment {
-			e, err := s.boats.Equipment(ctx, who, fleet.EquipmentID(c.subjectID))
+		if c.kind != kindPage && c.kind != kindDocument {
+			x, ok, err := s.subject(ctx, who, c.kind, c.subjectID)
 			if err != nil {
-				if fault.Is(err, fault.NotFound) {
-					continue
-				}
 				return nil, err
 			}
-			h.EquipmentID, h.BoatIDs, h.Title = e.ID, []fleet.BoatID{e.BoatID}, e.Name
-			h.Snippet = snippet(e.Text(), terms)
-			out = append(out, h)
+			if ok {
+				out = append(out, h.of(x, terms))
+			}
 			continue
 		}
 		d, ok := docs[c.subjectID]
@@ -333,6 +331,15 @@ func (s *Service) hits(ctx context.Context, who account.Actor, found []candidate
 		out = append(out, h)
 	}
 	return out, nil
+}
+
+// of is the hit of something that is no paper.
+func (h Hit) of(x Subject, terms []term) Hit {
+	h.SubjectID, h.BoatIDs, h.Title, h.Snippet = x.ID, []fleet.BoatID{x.BoatID}, x.Title, snippet(x.Text, terms)
+	if h.Kind == kindEquipment {
+		h.EquipmentID = fleet.EquipmentID(x.ID)
+	}
+	return h
 }
 
 func (s *Service) hitDocuments(ctx context.Context, who account.Actor, ids []string) (map[string]Document, error) {

@@ -2,7 +2,6 @@ package warranty
 
 import (
 	"context"
-	"strings"
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
@@ -14,6 +13,7 @@ import (
 // is marked passed.
 func (s *Service) Create(ctx context.Context, who account.Actor, in Input) (w Warranty, err error) {
 	defer fault.Wrap(&err, "warranty.Create")
+	in.state = string(Active)
 	if err := in.check(); err != nil {
 		return w, err
 	}
@@ -22,7 +22,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, in Input) (w Wa
 		if err != nil {
 			return err
 		}
-		if err := s.fits(ctx, tx, who, in); err != nil {
+		if err := s.fits(ctx, tx, who, Warranty{}, in); err != nil {
 			return err
 		}
 		id := ID(db.NewID())
@@ -40,9 +40,11 @@ func (s *Service) Create(ctx context.Context, who account.Actor, in Input) (w Wa
 	return w, err
 }
 
-// fits demands that the equipment and the engine are those of the boat.
-func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, in Input) error {
-	if in.EquipmentID != nil {
+// fits demands that the equipment and the engine are those of the boat, unless
+// they were named before: a warranty outlives what it was for.
+func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, before Warranty, in Input) error {
+	moved := in.BoatID != before.BoatID
+	if in.EquipmentID != nil && (moved || !same(in.EquipmentID, before.EquipmentID)) {
 		e, err := s.boats.EquipmentIn(ctx, tx, who, *in.EquipmentID, account.Member)
 		if err != nil {
 			return err
@@ -51,7 +53,7 @@ func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, in Inp
 			return fault.Fields(fault.Field{Location: "body.equipment_id", Message: "is installed on another boat"})
 		}
 	}
-	if in.EngineID != nil {
+	if in.EngineID != nil && (moved || !same(in.EngineID, before.EngineID)) {
 		if _, err := s.boats.EngineIn(ctx, tx, who, in.BoatID, *in.EngineID, account.Member); err != nil {
 			return err
 		}
@@ -59,17 +61,19 @@ func (s *Service) fits(ctx context.Context, tx *db.Tx, who account.Actor, in Inp
 	return nil
 }
 
+func same[T comparable](a, b *T) bool { return a != nil && b != nil && *a == *b }
+
 // write stores what was given, with what follows from it, and reads it back.
 func (s *Service) write(ctx context.Context, tx *db.Tx, who account.Actor, id ID, in Input) (w Warranty, err error) {
 	_, err = tx.Exec(ctx, `UPDATE warranty_tracking SET boat_id = $1, equipment_id = $2, engine_id = $3, item_name = $4, item_name_fold = $5,
 		provider = $6, provider_fold = $7, serial_number = $8, purchase_date = $9, start_date = $10, warranty_period_months = $11,
 		hours_limit = $12, hours_at_start = $13, maker_invoice_date = $14, months_after_invoice = $15, coverage_minor = $16, currency = $17,
 		registration_number = $18, transferable = $19, transfer_window_days = $20, transfer_cost_minor = $21, claim_instructions = $22,
-		terms_source = $23 WHERE id = $24`,
+		terms_source = $23, state = $24, void_reason = $25 WHERE id = $26`,
 		in.BoatID, in.EquipmentID, in.EngineID, in.ItemName, db.Fold(in.ItemName), in.Provider, db.Fold(in.Provider), in.SerialNumber,
 		in.PurchaseDate, in.StartDate, in.Months, in.HoursLimit, in.HoursAtStart, in.MakerInvoiceDate, in.MonthsAfterInvoice,
 		toMinor(in.CoverageAmount, in.Currency), in.Currency, in.RegistrationNumber, in.Transferable, in.TransferWindowDays,
-		toMinor(in.TransferCost, in.Currency), in.ClaimInstructions, in.termsSource, id)
+		toMinor(in.TransferCost, in.Currency), in.ClaimInstructions, in.termsSource, in.state, in.voidReason, id)
 	if err != nil {
 		return w, err
 	}
@@ -119,7 +123,7 @@ func writeLines(ctx context.Context, tx *db.Tx, id ID, lines []LineInput) error 
 func (s *Service) Replace(ctx context.Context, who account.Actor, id ID, in Input, at fleet.Version) (w Warranty, err error) {
 	defer fault.Wrap(&err, "warranty.Replace %s", id)
 	return s.change(ctx, who, id, at, func(tx *db.Tx, w *Warranty) (Input, error) {
-		in.termsSource = w.TermsSource
+		in.termsSource, in.state, in.voidReason = w.TermsSource, w.state, w.VoidReason
 		return in, nil
 	})
 }
@@ -131,7 +135,7 @@ func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch,
 	return s.change(ctx, who, id, at, func(tx *db.Tx, w *Warranty) (Input, error) {
 		in := w.input()
 		p.apply(&in)
-		return in, s.setState(ctx, tx, w, p)
+		return in, nil
 	})
 }
 
@@ -180,34 +184,7 @@ func (s *Service) stays(ctx context.Context, tx *db.Tx, who account.Actor, w War
 	if names[0].OrgID != w.OrgID {
 		return fault.Fields(fault.Field{Location: "body.boat_id", Message: "the boat belongs to another organization than the warranty"})
 	}
-	return s.fits(ctx, tx, who, in)
-}
-
-// setState makes a warranty void, claimed or active again. A void one keeps its
-// reason until it is taken back.
-func (s *Service) setState(ctx context.Context, tx *db.Tx, w *Warranty, p Patch) error {
-	state, reason := w.state, w.VoidReason
-	if p.Status != nil {
-		state = string(*p.Status)
-	}
-	if set(&reason, p.VoidReason); state != string(Void) && p.VoidReason == nil {
-		reason = ""
-	}
-	reason = strings.TrimSpace(db.Text(reason))
-	var c checker
-	switch {
-	case state != string(Active) && state != string(Claimed) && state != string(Void):
-		c.add("status", "must be active, claimed or void: an end is computed, and DELETE deletes")
-	case state == string(Void) && reason == "":
-		c.add("void_reason", "say why the cover is void")
-	case state != string(Void) && reason != "":
-		c.add("void_reason", "is for a void warranty: give status void with it")
-	}
-	if c.text(&reason, "void_reason", 2000); c.err() != nil {
-		return c.err()
-	}
-	_, err := tx.Exec(ctx, "UPDATE warranty_tracking SET state = $1, void_reason = $2 WHERE id = $3", state, reason, w.ID)
-	return err
+	return s.fits(ctx, tx, who, w, in)
 }
 
 // Delete hides a warranty and takes back what nobody was told yet; managers may.
@@ -253,15 +230,15 @@ func (s *Service) Restore(ctx context.Context, who account.Actor, id ID) (w Warr
 	return w, err
 }
 
-// rearm brings the thresholds in step with a changed state.
+// rearm brings the ends and the thresholds in step with a changed state: while
+// a warranty was deleted, its meter may have been read.
 func (s *Service) rearm(ctx context.Context, tx *db.Tx, who account.Actor, id ID) (Warranty, error) {
 	w, err := s.find(ctx, tx, who, id, account.Member)
 	if err != nil {
 		return w, err
 	}
-	if err := s.arm(ctx, tx, &w); err != nil {
+	if err := s.move(ctx, tx, &w); err != nil {
 		return w, err
 	}
-	w.Thresholds, err = readThresholds(ctx, tx, id)
-	return w, err
+	return s.find(ctx, tx, who, id, account.Member)
 }

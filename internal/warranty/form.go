@@ -14,18 +14,37 @@ import (
 const haveItChecked = "Template, have it checked. The wording rests on general information about the law; it is not legal advice."
 
 func (p *Package) sheet(title string) *sheet.Sheet {
-	s := sheet.New(sheet.Options{
+	return sheet.New(sheet.Options{
 		Title: title, Subject: p.title(), Language: "en", At: p.at, Letter: p.letter,
 		Footer: p.boat.Name + " · " + p.warranty.ItemName,
 	})
-	s.Title(title)
-	return s
+}
+
+// leaf is a sheet of a package: its place, its title, and what stands on it.
+type leaf struct {
+	folder, name, title string
+	fill                func(s *sheet.Sheet)
+}
+
+// leaves are the sheets that go in beside the index.
+func (p *Package) leaves() []leaf {
+	all := []leaf{
+		{"", "01_Claim_Form_" + p.law.Jurisdiction, "Warranty claim", p.form},
+		{"03_Item", "00 Item and serial numbers", "Item and serial numbers", p.serials},
+	}
+	if len(p.readings) > 0 {
+		all = append(all, leaf{"08_Hours", "00 Hours", "Hours", p.hours})
+	}
+	all = append(all, leaf{"09_Maintenance", "00 Maintenance proof", "Maintenance proof", p.maintenance})
+	if len(p.letters) > 0 {
+		all = append(all, leaf{"15_Correspondence", "00 Correspondence log", "Correspondence log", p.correspondence})
+	}
+	return all
 }
 
 // form is the claim, in the order of reference.md 4.3, with what is known filled
 // in and lines to write on for the rest.
-func (p *Package) form() *sheet.Sheet {
-	s := p.sheet("Warranty claim")
+func (p *Package) form(s *sheet.Sheet) {
 	s.Warning(haveItChecked)
 	s.Fields(
 		sheet.Field{Label: "To", Value: p.addressee()}, sheet.Field{Label: "Date", Value: string(Today(p.at, p.warranty.timeZone))},
@@ -38,7 +57,6 @@ func (p *Package) form() *sheet.Sheet {
 	s.Heading("Usually not covered")
 	s.Note("So that nobody is surprised, makers' terms usually leave out: " + strings.Join(Exclusions(), ", ") + ".")
 	s.Signature("Place and date", "Signature of the claimant")
-	return s
 }
 
 func (p *Package) formClaimant(s *sheet.Sheet) {
@@ -150,8 +168,7 @@ func (p *Package) lastReading() string {
 }
 
 // serials lists every number that identifies the boat and the item.
-func (p *Package) serials() *sheet.Sheet {
-	s := p.sheet("Item and serial numbers")
+func (p *Package) serials(s *sheet.Sheet) {
 	w := p.warranty
 	s.Heading("Item")
 	s.Fields(sheet.Field{Label: "Item", Value: w.ItemName}, sheet.Field{Label: "Maker and model", Value: p.makerModel()},
@@ -169,23 +186,19 @@ func (p *Package) serials() *sheet.Sheet {
 		}
 		s.Table([]sheet.Column{{Title: "Position", Width: 2}, {Title: "Maker and model", Width: 4}, {Title: "Serial number", Width: 3}, {Title: "Hours", Width: 1, Right: true}}, rows)
 	}
-	return s
 }
 
-func (p *Package) hours() *sheet.Sheet {
-	s := p.sheet("Hours")
+func (p *Package) hours(s *sheet.Sheet) {
 	s.Paragraph("As they were read off the meter.")
 	rows := [][]string{}
 	for _, r := range p.readings {
 		rows = append(rows, []string{string(r.ReadOn), number(&r.Hours), r.Source})
 	}
 	s.Table([]sheet.Column{{Title: "Read on", Width: 2}, {Title: "Hours", Width: 1, Right: true}, {Title: "Source", Width: 4}}, rows)
-	return s
 }
 
 // maintenance sets the papers that prove services beside the hours at their time.
-func (p *Package) maintenance() *sheet.Sheet {
-	s := p.sheet("Maintenance proof")
+func (p *Package) maintenance(s *sheet.Sheet) {
 	rows := [][]string{}
 	for _, paper := range p.papers {
 		if paper.Purpose == "service_record" && !paper.Deleted {
@@ -195,11 +208,10 @@ func (p *Package) maintenance() *sheet.Sheet {
 	if len(rows) == 0 {
 		s.Paragraph("No service record is linked to this warranty. Makers ask for each service that was due, with its invoice, log entry or part numbers.")
 		s.Lines(10)
-		return s
+		return
 	}
-	s.Paragraph("Each service with the paper that proves it, in this folder.")
+	s.Paragraph("Each service with the paper that proves it.")
 	s.Table([]sheet.Column{{Title: "Dated", Width: 2}, {Title: "Hours then", Width: 2, Right: true}, {Title: "Paper", Width: 6}}, rows)
-	return s
 }
 
 // hoursOn is the last reading until a day.
@@ -213,8 +225,7 @@ func (p *Package) hoursOn(day *fleet.Date) string {
 	return text
 }
 
-func (p *Package) correspondence() *sheet.Sheet {
-	s := p.sheet("Correspondence log")
+func (p *Package) correspondence(s *sheet.Sheet) {
 	rows := [][]string{}
 	for _, l := range p.letters {
 		text := join("\n", l.Subject, l.Text)
@@ -232,13 +243,11 @@ func (p *Package) correspondence() *sheet.Sheet {
 		}
 		s.Table([]sheet.Column{{Title: "On", Width: 2}, {Title: "State", Width: 2}, {Title: "Note", Width: 8}}, rows)
 	}
-	return s
 }
 
 // index lists what is in the package, with what proves that it is unchanged, and
 // what is not in it.
-func (p *Package) index(entries []bundle.Entry) *sheet.Sheet {
-	s := p.sheet("Index")
+func (p *Package) index(s *sheet.Sheet, entries []bundle.Entry) {
 	s.Paragraph(p.title() + ". Made on " + string(Today(p.at, p.warranty.timeZone)) + ".")
 	s.Heading("Contents")
 	rows := [][]string{}
@@ -255,7 +264,6 @@ func (p *Package) index(entries []bundle.Entry) *sheet.Sheet {
 	if hidden := p.withheld(); len(hidden) > 0 {
 		gaps(s, "Withheld", "", hidden)
 	}
-	return s
 }
 
 func gaps(s *sheet.Sheet, heading, none string, all []bundle.Gap) {

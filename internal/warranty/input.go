@@ -36,6 +36,8 @@ type Input struct {
 	ClaimInstructions  string             `json:"claim_instructions,omitempty" maxLength:"5000"`
 
 	termsSource string
+	// state and voidReason are changed by a Patch alone.
+	state, voidReason string
 }
 
 // LineInput is a part of the cover with limits of its own; the earliest ends it.
@@ -81,7 +83,8 @@ func (w *Warranty) input() Input {
 	in := Input{
 		w.BoatID, w.EquipmentID, w.EngineID, w.ItemName, w.Provider, w.SerialNumber, w.PurchaseDate, w.StartDate, w.Months,
 		w.HoursLimit, w.HoursAtStart, w.MakerInvoiceDate, w.MonthsAfterInvoice, w.CoverageAmount, w.Currency, nil,
-		w.RegistrationNumber, w.Transferable, w.TransferWindowDays, w.TransferCost, w.ClaimInstructions, w.TermsSource,
+		w.RegistrationNumber, w.Transferable, w.TransferWindowDays, w.TransferCost, w.ClaimInstructions,
+		w.TermsSource, w.state, w.VoidReason,
 	}
 	for _, l := range w.Lines {
 		in.Lines = append(in.Lines, LineInput{l.Coverage, l.Months, l.HoursLimit, l.MonthsAfterInvoice, l.TermsSource})
@@ -114,6 +117,18 @@ func (p Patch) apply(in *Input) {
 	setPtr(&in.TransferWindowDays, p.TransferWindowDays)
 	setPtr(&in.TransferCost, p.TransferCost)
 	set(&in.ClaimInstructions, p.ClaimInstructions)
+	p.applyState(in)
+}
+
+// applyState makes a warranty void, claimed or active again. A void one keeps
+// its reason until it is taken back.
+func (p Patch) applyState(in *Input) {
+	if p.Status != nil {
+		in.state = string(*p.Status)
+	}
+	if set(&in.voidReason, p.VoidReason); p.VoidReason == nil && in.state != string(Void) {
+		in.voidReason = ""
+	}
 }
 
 func set[T any](dst, src *T) {
@@ -203,6 +218,7 @@ func (in *Input) check() error {
 	in.checkTime(&c)
 	in.checkLines(&c)
 	in.checkMoney(&c)
+	in.checkState(&c)
 	return c.err()
 }
 
@@ -275,6 +291,7 @@ func (in *Input) checkLines(c *checker) {
 
 func (in *Input) checkMoney(c *checker) {
 	orNone(&in.TransferWindowDays)
+	orNone(&in.CoverageAmount)
 	if outside(in.TransferWindowDays, 0, 3650) {
 		c.add("transfer_window_days", "must be 0 to 3650")
 	}
@@ -289,6 +306,18 @@ func (in *Input) checkMoney(c *checker) {
 	}
 	if !isCurrency(in.Currency) {
 		c.add("currency", "must be three capital letters (ISO 4217), such as EUR")
+	}
+}
+
+func (in *Input) checkState(c *checker) {
+	c.text(&in.voidReason, "void_reason", 2000)
+	switch {
+	case in.state != string(Active) && in.state != string(Claimed) && in.state != string(Void):
+		c.add("status", "must be active, claimed or void: an end is computed, and DELETE deletes")
+	case in.state == string(Void) && in.voidReason == "":
+		c.add("void_reason", "say why the cover is void")
+	case in.state != string(Void) && in.voidReason != "":
+		c.add("void_reason", "is for a void warranty: give status void with it")
 	}
 }
 

@@ -281,38 +281,30 @@ func (p *Package) miss(what, why string, args ...any) {
 }
 
 func (p *Package) addSheets(ctx context.Context, b *bundle.Bundle) error {
-	for _, x := range []struct {
-		folder, name string
-		make         func() *sheet.Sheet
-		when         bool
-	}{
-		{"", "01_Claim_Form_" + p.law.Jurisdiction, p.form, true},
-		{"03_Item", "00 Item and serial numbers", p.serials, true},
-		{"08_Hours", "00 Hours", p.hours, len(p.readings) > 0},
-		{"09_Maintenance", "00 Maintenance proof", p.maintenance, true},
-		{"15_Correspondence", "00 Correspondence log", p.correspondence, len(p.letters) > 0},
-	} {
-		if !x.when {
-			continue
-		}
-		if err := p.addSheet(ctx, b, x.folder, x.name, x.make()); err != nil {
+	for _, x := range p.leaves() {
+		if err := p.addSheet(ctx, b, x); err != nil {
 			return err
 		}
 	}
-	if err := p.addSheet(ctx, b, "", "00_Index", p.index(b.Entries())); err != nil {
+	entries := b.Entries()
+	err := p.addSheet(ctx, b, leaf{"", "00_Index", "Index", func(s *sheet.Sheet) { p.index(s, entries) }})
+	if err != nil {
 		return err
 	}
-	_, err := b.Add(ctx, bundle.File{Name: "README.txt", MediaType: "text/plain"}, strings.NewReader(p.readme()))
+	_, err = b.Add(ctx, bundle.File{Name: "README.txt", MediaType: "text/plain"}, strings.NewReader(p.readme()))
 	return err
 }
 
-func (p *Package) addSheet(ctx context.Context, b *bundle.Bundle, folder, name string, s *sheet.Sheet) error {
+func (p *Package) addSheet(ctx context.Context, b *bundle.Bundle, x leaf) error {
 	var text bytes.Buffer
+	s := p.sheet(x.title)
+	s.Title(x.title)
+	x.fill(s)
 	pages, err := s.Write(&text)
 	if err != nil {
 		return err
 	}
-	_, err = b.Add(ctx, bundle.File{Folder: folder, Name: name, MediaType: "application/pdf", Pages: pages}, &text)
+	_, err = b.Add(ctx, bundle.File{Folder: x.folder, Name: x.name, MediaType: "application/pdf", Pages: pages}, &text)
 	return err
 }
 

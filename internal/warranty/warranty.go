@@ -10,6 +10,7 @@ package warranty
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"navidocs/internal/account"
@@ -143,10 +144,12 @@ type Service struct {
 	events   *event.Outbox
 }
 
-// New makes the service and has it told of every reading of hours.
+// New makes the service, has it told of every reading of hours, and its
+// warranties found by search.
 func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, papers *document.Service, events *event.Outbox) *Service {
 	s := &Service{db: d, store: store, accounts: accounts, boats: boats, papers: papers, events: events}
 	boats.OnReading(s.remeasure)
+	papers.Include(document.Kind{Name: searchKind, Find: s.subject, Each: s.eachSubject})
 	return s
 }
 
@@ -209,26 +212,29 @@ func (s *Service) collect(ctx context.Context, q db.Querier, where string, args 
 
 // attachLines reads the coverage lines of several warranties at once.
 func attachLines(ctx context.Context, q db.Querier, all []stored) error {
-	if len(all) == 0 {
-		return nil
-	}
-	at, ids := make(map[ID]*stored, len(all)), make([]ID, len(all))
-	for i := range all {
-		ids[i], at[all[i].ID] = all[i].ID, &all[i]
-	}
-	var w db.Where
-	db.In(&w, "warranty_id", ids)
-	_, err := db.Collect(ctx, q, func(r db.Row) (_ struct{}, err error) {
-		var id ID
-		var l Line
-		err = r.Scan(&id, &l.ID, &l.Coverage, &l.Months, &l.HoursLimit, &l.MonthsAfterInvoice, &l.ExpirationDate, &l.EndsBy, &l.TermsSource)
-		if err == nil {
-			at[id].Lines = append(at[id].Lines, l)
+	at := make(map[ID]*stored, len(all))
+	for part := range slices.Chunk(all, 1000) { // an engine bounds how much a statement names
+		ids := make([]ID, len(part))
+		for i := range part {
+			ids[i], at[part[i].ID] = part[i].ID, &part[i]
 		}
-		return struct{}{}, err
-	}, `SELECT warranty_id, id, coverage, months, hours_limit, months_after_invoice, expiration_date, ends_by, terms_source
-		FROM warranty_lines WHERE `+w.SQL()+" ORDER BY position", w.Args()...)
-	return err
+		var w db.Where
+		db.In(&w, "warranty_id", ids)
+		_, err := db.Collect(ctx, q, func(r db.Row) (_ struct{}, err error) {
+			var id ID
+			var l Line
+			err = r.Scan(&id, &l.ID, &l.Coverage, &l.Months, &l.HoursLimit, &l.MonthsAfterInvoice, &l.ExpirationDate, &l.EndsBy, &l.TermsSource)
+			if err == nil {
+				at[id].Lines = append(at[id].Lines, l)
+			}
+			return struct{}{}, err
+		}, `SELECT warranty_id, id, coverage, months, hours_limit, months_after_invoice, expiration_date, ends_by, terms_source
+			FROM warranty_lines WHERE `+w.SQL()+" ORDER BY position", w.Args()...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Warranty reads one.
@@ -279,13 +285,16 @@ type Data struct {
 	ClaimID        ClaimID      `json:"claim_id,omitempty"`
 }
 
-// tell writes the audit line and the event of a change.
+// tell writes the audit line and the event of a change, and what search knows.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty) error {
 	return s.tellClaim(ctx, tx, who, verb, w, "")
 }
 
 func (s *Service) tellClaim(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty, claim ClaimID) error {
 	if err := s.audit(ctx, tx, who, verb, w, nil); err != nil {
+		return err
+	}
+	if err := s.index(ctx, tx, w); err != nil {
 		return err
 	}
 	return s.events.Append(ctx, tx, event.Event{

@@ -30,6 +30,7 @@ type bench struct {
 	*Service
 	t     *testing.T
 	clock *testkit.Clock
+	blobs string // the folder of the store
 	org   account.OrgID
 	boat  fleet.BoatID
 	ada   account.Actor // admin of org, which has the boat
@@ -46,7 +47,8 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		events := event.New(d, queue)
 		queue.Register(events.Jobs()...)
 		accounts := account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
-		store, err := blob.OpenDisk(t.TempDir() + "/blobs")
+		blobs := t.TempDir() + "/blobs"
+		store, err := blob.OpenDisk(blobs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +57,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
 			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 		queue.Register(papers.Jobs()...)
-		b := &bench{Service: New(d, store, accounts, boats, papers, events), t: t, clock: clock}
+		b := &bench{Service: New(d, store, accounts, boats, papers, events), t: t, clock: clock, blobs: blobs}
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.org = b.ada.Orgs(account.Admin)[0]
 		b.boat = b.newBoat("Calypso", "")
@@ -76,6 +78,51 @@ func (b *bench) user(email string, org account.OrgID, role account.Role) account
 		b.t.Fatal(err)
 	}
 	return who
+}
+
+func (b *bench) member() account.Actor {
+	b.t.Helper()
+	return b.user("member@example.org", b.org, account.Member)
+}
+
+func (b *bench) viewer() account.Actor {
+	b.t.Helper()
+	return b.user("viewer@example.org", b.org, account.Viewer)
+}
+
+// Kinds of papers, one of each class.
+const (
+	openPaper     = "OWN-REG-EU"
+	moneyPaper    = "OWN-BOS"
+	personalPaper = "OWN-ID"
+)
+
+// paper uploads one of a kind to the boat.
+func (b *bench) paper(title, kind, content string) document.ID {
+	b.t.Helper()
+	d, err := b.papers.Upload(b.t.Context(), b.ada, document.Upload{FileName: "file", Title: title, Type: kind, BoatIDs: []fleet.BoatID{b.boat}}, strings.NewReader(content))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return d.ID
+}
+
+func (b *bench) equipment(boat fleet.BoatID) fleet.EquipmentID {
+	b.t.Helper()
+	e, err := b.boats.CreateEquipment(b.t.Context(), b.ada, boat, fleet.EquipmentInput{Name: ptr("Watermaker"), SystemCode: ptr("400")})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return e.ID
+}
+
+func (b *bench) engine(boat fleet.BoatID) fleet.EngineID {
+	b.t.Helper()
+	e, err := b.boats.CreateEngine(b.t.Context(), b.ada, boat, fleet.EngineInput{Position: ptr("port"), Maker: ptr("Yanmar"), Model: ptr("4JH45")})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return e.ID
 }
 
 func (b *bench) newBoat(name, zone string) fleet.BoatID {
@@ -121,6 +168,25 @@ func (b *bench) ending(name string, days int) Warranty {
 	return w
 }
 
+// read is a warranty as ada sees it.
+func (b *bench) read(id ID) Warranty {
+	b.t.Helper()
+	w, err := b.Warranty(b.t.Context(), b.ada, id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return w
+}
+
+func (b *bench) update(id ID, p Patch) Warranty {
+	b.t.Helper()
+	w, err := b.Update(b.t.Context(), b.ada, id, p, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return w
+}
+
 func (b *bench) exec(statement string, args ...any) {
 	b.t.Helper()
 	err := b.db.Transact(b.t.Context(), func(tx *db.Tx) error {
@@ -136,6 +202,20 @@ func wantKind(t *testing.T, err error, kind fault.Kind) {
 	t.Helper()
 	if !fault.Is(err, kind) {
 		t.Errorf("kind %d wanted, got %d: %v", kind, fault.KindOf(err), err)
+	}
+}
+
+// wantFields demands a refusal that names exactly these places, in this order.
+func wantFields(t *testing.T, err error, want ...string) {
+	t.Helper()
+	var got []string
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		for _, f := range e.Fields {
+			got = append(got, f.Location)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(err, diff)
 	}
 }
 
@@ -419,15 +499,7 @@ func TestInputFaults(t *testing.T) {
 			in := good
 			test.change(&in)
 			_, err := (&Service{}).Create(t.Context(), account.Actor{}, in)
-			var got []string
-			if e, ok := errors.AsType[*fault.Error](err); ok {
-				for _, f := range e.Fields {
-					got = append(got, f.Location)
-				}
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			wantFields(t, err, test.want...)
 		})
 	}
 }
