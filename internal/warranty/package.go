@@ -286,13 +286,11 @@ func (p *Package) addSheets(ctx context.Context, b *bundle.Bundle) error {
 			return err
 		}
 	}
-	entries := b.Entries()
-	err := p.addSheet(ctx, b, leaf{"", "00_Index", "Index", func(s *sheet.Sheet) { p.index(s, entries) }})
-	if err != nil {
+	if _, err := b.Add(ctx, bundle.File{Name: "README.txt", MediaType: "text/plain"}, strings.NewReader(p.readme())); err != nil {
 		return err
 	}
-	_, err = b.Add(ctx, bundle.File{Name: "README.txt", MediaType: "text/plain"}, strings.NewReader(p.readme()))
-	return err
+	entries := b.Entries()
+	return p.addSheet(ctx, b, leaf{"", "00_Index", "Index", func(s *sheet.Sheet) { p.index(s, entries) }})
 }
 
 func (p *Package) addSheet(ctx context.Context, b *bundle.Bundle, x leaf) error {
