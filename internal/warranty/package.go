@@ -330,8 +330,11 @@ func (p *Package) withheld() (out []bundle.Gap) {
 	return out
 }
 
+// has says whether a paper of some purpose is linked; one that the actor's role
+// does not show is not missing but withheld.
 func (p *Package) has(purposes ...Purpose) bool {
-	return slices.ContainsFunc(p.papers, func(x Paper) bool { return !x.Deleted && slices.Contains(purposes, x.Purpose) })
+	linked := func(x Paper) bool { return !x.Deleted && slices.Contains(purposes, x.Purpose) }
+	return slices.ContainsFunc(p.papers, linked) || slices.ContainsFunc(p.hidden, linked)
 }
 
 // gaps are what a claim usually needs and the file does not hold.

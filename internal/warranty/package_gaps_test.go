@@ -79,3 +79,23 @@ func TestTheIndexListsEveryFile(t *testing.T) {
 		}
 	})
 }
+
+// A paper that a role does not show is withheld, and not said to be missing.
+func TestWhatIsWithheldIsNotMissing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		w := b.create(Input{PurchaseDate: "2026-01-15", Months: 24})
+		if _, err := b.LinkPaper(t.Context(), b.ada, w.ID, Link{DocumentID: b.paper("Passport", "OWN-ID", "P"), Purpose: "proof_of_owner"}); err != nil {
+			t.Fatal(err)
+		}
+		_, m := b.packed(b.user("member@example.org", b.org, account.Member), w.ID)
+		for _, g := range m.Missing {
+			if g.What == "proof of owner" {
+				t.Error(g)
+			}
+		}
+		if len(m.Withheld) != 1 || m.Withheld[0].What != "a paper (proof_of_owner)" {
+			t.Error(m.Withheld)
+		}
+	})
+}
