@@ -16,6 +16,7 @@ import (
 	"navidocs/internal/blob"
 	"navidocs/internal/bundle"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/sheet"
@@ -54,6 +55,7 @@ type Package struct {
 	papers   []Paper
 	hidden   []Paper
 	missing  []bundle.Gap
+	gone     map[document.ID]bool // whose files are no longer in storage
 }
 
 // folders are the numbered folders of a claim package, in the order of
@@ -68,7 +70,7 @@ var folders = map[Purpose]string{
 // Package gathers what a claim needs; members may. Write writes it.
 func (s *Service) Package(ctx context.Context, who account.Actor, id ID, o PackageOptions) (_ *Package, err error) {
 	defer fault.Wrap(&err, "warranty.Package %s", id)
-	p := &Package{service: s, who: who, at: s.db.Now(), letter: o.Letter}
+	p := &Package{service: s, who: who, at: s.db.Now(), letter: o.Letter, gone: map[document.ID]bool{}}
 	if p.warranty, err = s.load(ctx, s.db, who, id, account.Member); err != nil {
 		return nil, err
 	}
@@ -250,6 +252,7 @@ func (p *Package) addPapers(ctx context.Context, b *bundle.Bundle) error {
 func (p *Package) addPaper(ctx context.Context, b *bundle.Bundle, paper Paper, folder string, n int) error {
 	r, err := p.service.store.Open(ctx, blob.Digest(paper.digest))
 	if fault.Is(err, fault.NotFound) {
+		p.gone[paper.DocumentID] = true
 		p.miss("%q (%s)", "its file is gone from storage: restore it from a backup", paper.Title, paper.Purpose)
 		return nil
 	}
