@@ -157,7 +157,7 @@ func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*
 	}
 	d, err := a.Documents.Add(ctx, who, u.Upload, *got)
 	if err == nil && u.warranty != "" {
-		_, err = a.Warranties.LinkPaper(ctx, who, u.warranty, warranty.Link{DocumentID: d.ID, Purpose: u.purpose})
+		err = a.Warranties.LinkUpload(ctx, who, u.warranty, d.ID, u.purpose)
 	}
 	return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/documents/"+string(d.ID)), err
 }
