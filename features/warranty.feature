@@ -151,6 +151,7 @@ Feature: What is covered until when, and the package that claims it
       | pre-purchase-survey.pdf | report            | SUR-PRE | Survey of the damage                |
       | bill-of-sale.pdf        | service_record    | INV-SRV | Service log, book 1                 |
     And a claim that says when and how it failed
+    And a member's photo of the failure, which nobody has sorted yet
     But the paper "Survey of the damage" lies in the bin
     And the file of "Service log, book 1" is gone from storage
     When the captain asks for the claim package
@@ -166,6 +167,7 @@ Feature: What is covered until when, and the package that claims it
       | 06_Installation/01 CON.txt                                     |
       | 07_Warranty_Terms/01 Свидетельство_ Calypso_Gewährleistung.pdf |
       | 09_Maintenance/00 Maintenance proof.pdf                        |
+      | 11_Photos/01 the pump.png                                      |
       | README.txt                                                     |
       | manifest.json                                                  |
     And the papers in it are the bytes that were uploaded
@@ -188,7 +190,10 @@ Feature: What is covered until when, and the package that claims it
     Then the answer is 404
     When a member of the organization asks for the claim package
     Then the answer is 200
-    And it withholds the paper "Passport of the owner", of which it tells the purpose "proof_of_owner" alone
+    And it withholds these, of which it tells the purpose alone:
+      | title                 | purpose        |
+      | Passport of the owner | proof_of_owner |
+      | the pump              | photo          |
     And they do not say that proof of owner is missing
 
   Scenario: On the last day of cover it is still active, by the organization's time zone
