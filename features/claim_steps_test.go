@@ -206,7 +206,7 @@ func (x *claiming) sentWhatWasPrepared() error {
 }
 
 func (x *claiming) packageSteps(sc *godog.ScenarioContext) {
-	sc.Step(`^these papers of it:$`, x.haveComeIn)
+	sc.Step(`^these papers of it, of which all but the pictures are read:$`, x.haveComeIn)
 	sc.Step(`^a member's photo of the failure, which nobody has sorted yet$`, x.memberAdds)
 	sc.Step(`^a claim that says when and how it failed$`, x.says)
 	sc.Step(`^the paper "([^"]*)" lies in the bin$`, x.liesInBin)
@@ -225,19 +225,35 @@ func (x *claiming) packageSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^it withholds these, of which it tells the purpose alone:$`, x.withhold)
 }
 
-// haveComeIn uploads papers to the warranty, and waits until they are read.
+// haveComeIn uploads papers to the warranty and waits until they are read; the
+// pictures come when the queue is paused, for to read them takes long and adds
+// nothing to a package.
 func (x *claiming) haveComeIn(table *godog.Table) error {
+	var pictures [][]string
 	for _, row := range rows(table) {
-		content, err := demo.Bytes(row[0])
-		if err != nil {
+		if strings.HasSuffix(row[0], ".jpg") {
+			pictures = append(pictures, row)
+		} else if err := x.comesIn(row); err != nil {
 			return err
 		}
-		d := x.captain.Upload(row[0], content, "warranty_id="+string(x.warranty.ID), "purpose="+row[1], "type="+row[2], "title="+row[3])
-		x.papers[row[3]], x.content[d.ID] = d, content
 	}
 	for title, d := range x.papers {
 		x.papers[title] = x.captain.Read(d.ID)
 	}
+	errs := []error{x.drains()}
+	for _, row := range pictures {
+		errs = append(errs, x.comesIn(row))
+	}
+	return errors.Join(errs...)
+}
+
+func (x *claiming) comesIn(row []string) error {
+	content, err := demo.Bytes(row[0])
+	if err != nil {
+		return err
+	}
+	d := x.captain.Upload(row[0], content, "warranty_id="+string(x.warranty.ID), "purpose="+row[1], "type="+row[2], "title="+row[3])
+	x.papers[row[3]], x.content[d.ID] = d, content
 	return nil
 }
 
@@ -249,7 +265,7 @@ func (x *claiming) memberAdds() error {
 		return err
 	}
 	d := x.person("a member of the organization").Upload("IMG_0412.png", content.Bytes(), "warranty_id="+string(x.warranty.ID), "purpose=photo", "title=the pump")
-	x.papers[d.Title], x.content[d.ID] = x.captain.Read(d.ID), content.Bytes()
+	x.papers[d.Title], x.content[d.ID] = d, content.Bytes()
 	return nil
 }
 
@@ -315,12 +331,11 @@ func (x *claiming) unpack() error {
 // tool runs a program on a file of the package and returns what it prints;
 // without the program it says aloud what is not looked at.
 func (x *claiming) tool(name string, args ...string) (string, error) {
-	program, err := exec.LookPath(name)
-	if err != nil {
+	if !x.has(name) {
 		x.t.Logf("SKIPPED: %s is not installed; nothing was compared with what it says", name)
 		return "", nil
 	}
-	out, err := exec.CommandContext(x.t.Context(), program, args...).CombinedOutput()
+	out, err := exec.CommandContext(x.t.Context(), name, args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}

@@ -140,7 +140,7 @@ Feature: What is covered until when, and the package that claims it
   Scenario: The claim package holds form, index, papers and manifest, and names what is missing
     Given a signed-in captain with a boat
     And a warranty of 24 months, bought on 2024-02-12
-    And these papers of it:
+    And these papers of it, of which all but the pictures are read:
       | file                    | purpose           | type    | title                               |
       | invoice-watermaker.pdf  | proof_of_purchase | INV-PUR | Invoice 24-0217, watermaker         |
       | insurance-policy.pdf    | proof_of_owner    | OWN-ID  | Passport of the owner               |
