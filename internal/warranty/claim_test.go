@@ -130,7 +130,11 @@ func TestAClaimFromDraftToAnAppeal(t *testing.T) {
 		step(Inspection, "2026-05-02", ClaimInput{Note: ptr("appealed")}) // tomorrow, as it is where ada is
 		x = b.advanceTo(x, ClaimInput{}, Closed)
 		want := []ClaimStep{
-			{Draft, "2026-04-11", "by hand"}, {Sent, "2026-04-12", ""}, {Acknowledged, "2026-04-12", "by mail"}, {Refused, "2026-04-20", ""}, {Inspection, "2026-05-02", "appealed"},
+			{Draft, "2026-04-11", "by hand"},
+			{Sent, "2026-04-12", ""},
+			{Acknowledged, "2026-04-12", "by mail"},
+			{Refused, "2026-04-20", ""},
+			{Inspection, "2026-05-02", "appealed"},
 			{Closed, "2026-05-02", ""},
 		}
 		if diff := cmp.Diff(want, x.History); diff != "" || x.RefusalReason != "wear" || *x.AppealBy != "2026-05-20" || x.CaseNumber != "RMA-7" || x.Story != "it stopped" {
