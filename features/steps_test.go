@@ -81,6 +81,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.migrateSteps(sc)
 	w.backupSteps(sc)
 	w.damageSteps(sc)
+	w.warrantySteps(sc)
 }
 
 func (w *world) newServer() error {

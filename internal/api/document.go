@@ -157,7 +157,7 @@ func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*
 	}
 	d, err := a.Documents.Add(ctx, who, u.Upload, *got)
 	if err == nil && u.warranty != "" {
-		_, err = a.Warranties.LinkPaper(ctx, who, u.warranty, warranty.Link{DocumentID: d.ID, Purpose: u.purpose})
+		err = a.Warranties.LinkUpload(ctx, who, u.warranty, d.ID, u.purpose)
 	}
 	return versioned(d, fleet.VersionOf(d.UpdatedAt), "/api/documents/"+string(d.ID)), err
 }
@@ -183,10 +183,36 @@ func (a *API) checkLinks(ctx context.Context, who account.Actor, u *upload) erro
 		return fault.Fields(fault.Field{Location: "form.purpose", Message: fmt.Sprintf("is none of %v", warranty.Purposes()), Value: fault.Echo(string(u.purpose))})
 	}
 	w, err := a.Warranties.Warranty(ctx, who, u.warranty)
-	if err == nil && len(u.BoatIDs) == 0 && len(u.EquipmentIDs) == 0 {
+	if err != nil {
+		return err
+	}
+	if len(u.BoatIDs) == 0 && len(u.EquipmentIDs) == 0 {
 		u.BoatIDs = append(u.BoatIDs, w.BoatID)
 	}
-	return err
+	return a.sameOrg(ctx, who, u.Upload, w.OrgID)
+}
+
+// sameOrg demands that boats and equipment are of the warranty's organization.
+func (a *API) sameOrg(ctx context.Context, who account.Actor, u document.Upload, org account.OrgID) error {
+	var orgs []account.OrgID
+	for _, id := range u.BoatIDs {
+		b, err := a.Boats.Boat(ctx, who, id)
+		if err != nil {
+			return err
+		}
+		orgs = append(orgs, b.OrgID)
+	}
+	for _, id := range u.EquipmentIDs {
+		e, err := a.Boats.Equipment(ctx, who, id)
+		if err != nil {
+			return err
+		}
+		orgs = append(orgs, e.OrgID)
+	}
+	if slices.ContainsFunc(orgs, func(o account.OrgID) bool { return o != org }) {
+		return fault.Fields(fault.Field{Location: "form.warranty_id", Message: "belongs to another organization than the boat or the equipment"})
+	}
+	return nil
 }
 
 // cutOff tells an upload that broke off from one that was refused.

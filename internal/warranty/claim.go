@@ -499,7 +499,7 @@ func (s *Service) LinkEvidence(ctx context.Context, who account.Actor, id ID, cl
 		if err != nil {
 			return err
 		}
-		if p, err = claim.folder().link(ctx, tx, who, w.OrgID, l); err != nil {
+		if p, err = claim.folder().link(ctx, tx, w.OrgID, who.Roles[w.OrgID].Classes(), l); err != nil {
 			return err
 		}
 		return s.auditClaim(ctx, tx, who, "document_linked", w, claim, l)

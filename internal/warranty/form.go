@@ -201,9 +201,13 @@ func (p *Package) hours(s *sheet.Sheet) {
 func (p *Package) maintenance(s *sheet.Sheet) {
 	rows := [][]string{}
 	for _, paper := range p.papers {
-		if paper.Purpose == "service_record" && !paper.Deleted {
+		if paper.Purpose == "service_record" && !paper.Deleted && !p.gone[paper.DocumentID] {
 			rows = append(rows, []string{date(paper.IssuedOn), p.hoursOn(paper.IssuedOn), paper.name()})
 		}
+	}
+	if len(rows) == 0 && p.has("service_record") {
+		s.Paragraph("The service records of this warranty are not in this package: the index says why.")
+		return
 	}
 	if len(rows) == 0 {
 		s.Paragraph("No service record is linked to this warranty. Makers ask for each service that was due, with its invoice, log entry or part numbers.")

@@ -136,7 +136,7 @@ func fileLetter(ctx context.Context, tx *db.Tx, who account.Actor, org account.O
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	_, err = claim.folder().link(ctx, tx, who, org, Link{in.DocumentID, purpose, p.Caption})
+	_, err = claim.folder().link(ctx, tx, org, who.Roles[org].Classes(), Link{in.DocumentID, purpose, p.Caption})
 	return err
 }
 

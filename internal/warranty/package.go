@@ -16,6 +16,7 @@ import (
 	"navidocs/internal/blob"
 	"navidocs/internal/bundle"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/sheet"
@@ -54,6 +55,7 @@ type Package struct {
 	papers   []Paper
 	hidden   []Paper
 	missing  []bundle.Gap
+	gone     map[document.ID]bool // whose files are no longer in storage
 }
 
 // folders are the numbered folders of a claim package, in the order of
@@ -68,7 +70,7 @@ var folders = map[Purpose]string{
 // Package gathers what a claim needs; members may. Write writes it.
 func (s *Service) Package(ctx context.Context, who account.Actor, id ID, o PackageOptions) (_ *Package, err error) {
 	defer fault.Wrap(&err, "warranty.Package %s", id)
-	p := &Package{service: s, who: who, at: s.db.Now(), letter: o.Letter}
+	p := &Package{service: s, who: who, at: s.db.Now(), letter: o.Letter, gone: map[document.ID]bool{}}
 	if p.warranty, err = s.load(ctx, s.db, who, id, account.Member); err != nil {
 		return nil, err
 	}
@@ -250,6 +252,7 @@ func (p *Package) addPapers(ctx context.Context, b *bundle.Bundle) error {
 func (p *Package) addPaper(ctx context.Context, b *bundle.Bundle, paper Paper, folder string, n int) error {
 	r, err := p.service.store.Open(ctx, blob.Digest(paper.digest))
 	if fault.Is(err, fault.NotFound) {
+		p.gone[paper.DocumentID] = true
 		p.miss("%q (%s)", "its file is gone from storage: restore it from a backup", paper.Title, paper.Purpose)
 		return nil
 	}
@@ -286,13 +289,11 @@ func (p *Package) addSheets(ctx context.Context, b *bundle.Bundle) error {
 			return err
 		}
 	}
-	entries := b.Entries()
-	err := p.addSheet(ctx, b, leaf{"", "00_Index", "Index", func(s *sheet.Sheet) { p.index(s, entries) }})
-	if err != nil {
+	if _, err := b.Add(ctx, bundle.File{Name: "README.txt", MediaType: "text/plain"}, strings.NewReader(p.readme())); err != nil {
 		return err
 	}
-	_, err = b.Add(ctx, bundle.File{Name: "README.txt", MediaType: "text/plain"}, strings.NewReader(p.readme()))
-	return err
+	entries := b.Entries()
+	return p.addSheet(ctx, b, leaf{"", "00_Index", "Index", func(s *sheet.Sheet) { p.index(s, entries) }})
 }
 
 func (p *Package) addSheet(ctx context.Context, b *bundle.Bundle, x leaf) error {
@@ -332,8 +333,11 @@ func (p *Package) withheld() (out []bundle.Gap) {
 	return out
 }
 
+// has says whether a paper of some purpose is linked; one that the actor's role
+// does not show is not missing but withheld.
 func (p *Package) has(purposes ...Purpose) bool {
-	return slices.ContainsFunc(p.papers, func(x Paper) bool { return !x.Deleted && slices.Contains(purposes, x.Purpose) })
+	linked := func(x Paper) bool { return !x.Deleted && slices.Contains(purposes, x.Purpose) }
+	return slices.ContainsFunc(p.papers, linked) || slices.ContainsFunc(p.hidden, linked)
 }
 
 // gaps are what a claim usually needs and the file does not hold.

@@ -91,10 +91,11 @@ func seen(all []Paper, role account.Role) (shown, hidden []Paper) {
 }
 
 // link adds a document, or changes the purpose and caption of one that is linked.
-func (f folder) link(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, l Link) (p Paper, err error) {
+// It is one that the actor's classes show.
+func (f folder) link(ctx context.Context, tx *db.Tx, org account.OrgID, classes []account.Class, l Link) (p Paper, err error) {
 	there, err := db.One(ctx, tx, func(r db.Row) (p Paper, err error) { return p, r.Scan(&p.Class, &p.Deleted) },
 		"SELECT class, deleted_at IS NOT NULL FROM documents WHERE id = $1 AND org_id = $2", l.DocumentID, org)
-	if fault.Is(err, fault.NotFound) || err == nil && (there.Deleted || !slices.Contains(who.Roles[org].Classes(), there.Class)) {
+	if fault.Is(err, fault.NotFound) || err == nil && (there.Deleted || !slices.Contains(classes, there.Class)) {
 		return p, fault.New(fault.NotFound, "document not found")
 	}
 	if err != nil {
@@ -150,6 +151,19 @@ func (s *Service) Papers(ctx context.Context, who account.Actor, id ID) (_ []Pap
 // its purpose; members may.
 func (s *Service) LinkPaper(ctx context.Context, who account.Actor, id ID, l Link) (p Paper, err error) {
 	defer fault.Wrap(&err, "warranty.LinkPaper %s", id)
+	return s.linkPaper(ctx, who, id, l, account.Role.Classes)
+}
+
+// LinkUpload links a document that the actor has just brought; members may.
+// Their role need not show it: one that nobody has sorted yet is personal.
+func (s *Service) LinkUpload(ctx context.Context, who account.Actor, id ID, doc document.ID, purpose Purpose) (err error) {
+	defer fault.Wrap(&err, "warranty.LinkUpload %s", id)
+	all := func(account.Role) []account.Class { return account.Admin.Classes() }
+	_, err = s.linkPaper(ctx, who, id, Link{DocumentID: doc, Purpose: purpose}, all)
+	return err
+}
+
+func (s *Service) linkPaper(ctx context.Context, who account.Actor, id ID, l Link, classes func(account.Role) []account.Class) (p Paper, err error) {
 	if err := l.check(); err != nil {
 		return p, err
 	}
@@ -158,7 +172,7 @@ func (s *Service) LinkPaper(ctx context.Context, who account.Actor, id ID, l Lin
 		if err != nil {
 			return err
 		}
-		if p, err = id.folder().link(ctx, tx, who, w.OrgID, l); err != nil {
+		if p, err = id.folder().link(ctx, tx, w.OrgID, classes(who.Roles[w.OrgID]), l); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, who, "document_linked", w, l)
