@@ -27,7 +27,7 @@ func imports() map[string]string {
 		account  = "event job db kv fault"
 		fleet    = "account event job db fault"
 		document = "document/extract fleet account blob event job db fault"
-		warranty = "document fleet account blob event job db fault"
+		warranty = "document fleet sheet bundle account blob event job db fault"
 		sale     = "warranty " + warranty
 		services = "account document event fleet integration job notify sale warranty webhook"
 		ops      = "backup keeper config db blob kv job event egress fault"

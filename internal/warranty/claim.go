@@ -213,9 +213,9 @@ func (x *Claim) checkFigures(c *checker) {
 		c.add("hours_at_failure", "must be 0 to 1000000")
 	}
 	amounts := false
-	for location, amount := range map[string]*float64{"estimate_parts": x.Parts, "estimate_labour": x.Labour, "estimate_haul_out": x.HaulOut} {
+	for i, amount := range []*float64{x.Parts, x.Labour, x.HaulOut} {
 		if amounts = amounts || amount != nil; outside(amount, 0, 1e9) {
-			c.add(location, "must be 0 to 1000000000")
+			c.add([]string{"estimate_parts", "estimate_labour", "estimate_haul_out"}[i], "must be 0 to 1000000000")
 		}
 	}
 	if amounts && x.Currency == "" {
@@ -301,13 +301,17 @@ func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in 
 		if in.State != nil && *in.State != Draft {
 			return fault.Fields(fault.Field{Location: "body.state", Message: "a claim begins as a draft: record it, then change its state"})
 		}
+		first, c := in.step(Draft, Today(tx.Now(), w.timeZone))
+		if c.err() != nil {
+			return c.err()
+		}
 		claim := ClaimID(db.NewID())
 		_, err = tx.Exec(ctx, "INSERT INTO warranty_claims (id, org_id, warranty_id, state, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
 			claim, w.OrgID, id, Draft, db.Micros(tx.Now()))
 		if err != nil {
 			return err
 		}
-		if err := s.step(ctx, tx, who, claim, ClaimStep{State: Draft, On: Today(tx.Now(), w.timeZone)}); err != nil {
+		if err := s.step(ctx, tx, who, claim, first); err != nil {
 			return err
 		}
 		if x, err = s.writeClaim(ctx, tx, who, w, claim, in); err != nil {
@@ -383,25 +387,38 @@ func (s *Service) UpdateClaim(ctx context.Context, who account.Actor, id ID, cla
 	return x, err
 }
 
+// step is what is given of a new state, and what is wrong with it.
+func (in ClaimInput) step(to ClaimState, today fleet.Date) (step ClaimStep, c checker) {
+	step = ClaimStep{State: to, On: today}
+	if in.StateOn != nil && *in.StateOn != "" && c.date(*in.StateOn, "state_on") {
+		step.On = *in.StateOn
+	}
+	if step.On > addDays(today, 1) { // tomorrow may have begun where the actor is
+		c.add("state_on", "%s has not come yet", step.On)
+	}
+	set(&step.Note, in.Note)
+	c.text(&step.Note, "note", 2000)
+	return step, c
+}
+
 // advance moves a claim to the state that was given.
 func (s *Service) advance(ctx context.Context, tx *db.Tx, who account.Actor, w Warranty, x Claim, in ClaimInput) error {
 	to := *in.State
 	if !slices.Contains(x.Next, to) {
 		return fault.New(fault.Conflict, "a claim that is %s cannot become %s; it may become %v", x.State, to, x.Next)
 	}
-	step := ClaimStep{State: to, On: Today(tx.Now(), w.timeZone)}
-	set(&step.Note, in.Note)
-	var c checker
-	if in.StateOn != nil && *in.StateOn != "" && c.date(*in.StateOn, "state_on") {
-		step.On = *in.StateOn
-	}
+	step, c := in.step(to, Today(tx.Now(), w.timeZone))
 	if to == Refused && x.RefusalReason == "" {
 		c.add("refusal_reason", "say why it was refused")
 	}
-	if last := x.History[len(x.History)-1].On; step.On < last {
+	last := x.History[len(x.History)-1].On
+	if in.StateOn == nil {
+		step.On = max(step.On, last)
+	}
+	if step.On < last {
 		c.add("state_on", "is before %s, when it became %s", last, x.State)
 	}
-	if c.text(&step.Note, "note", 2000); c.err() != nil {
+	if c.err() != nil {
 		return c.err()
 	}
 	if _, err := tx.Exec(ctx, "UPDATE warranty_claims SET state = $1 WHERE id = $2", to, x.ID); err != nil {
@@ -427,7 +444,7 @@ func (s *Service) follow(ctx context.Context, tx *db.Tx, who account.Actor, w Wa
 	switch {
 	case x.State == Draft && to == Sent && state == string(Active):
 		state = string(Claimed)
-	case to == Closed && state == string(Claimed):
+	case x.State != Draft && to == Closed && state == string(Claimed):
 		open, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM warranty_claims WHERE warranty_id = $1 AND state NOT IN ($2, $3)", w.ID, Draft, Closed)
 		if err != nil {
 			return err

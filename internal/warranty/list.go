@@ -103,6 +103,7 @@ func (f Filter) addStatus(w *db.Where, days []localDay) {
 		addDay(w, "w.state = 'active' AND w.expiration_date < ", days, 0)
 	case Claimed, Void:
 		w.Add("w.state = ?", f.Status)
+	case Deleted: // where has seen to them
 	}
 }
 
