@@ -66,21 +66,6 @@ func printedText(t *testing.T, pdf []byte) string {
 	return strings.Join(strings.Fields(string(out)), "")
 }
 
-// The index lists every file but itself and the manifest, README.txt among them.
-func TestTheIndexListsEveryFile(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
-		w := b.create(Input{PurchaseDate: "2026-01-15", Months: 24})
-		files, m := b.packed(b.ada, w.ID)
-		index := printedText(t, files["00_Index.pdf"])
-		for _, f := range m.Files {
-			if f.Path != "00_Index.pdf" && !strings.Contains(index, f.SHA256) {
-				t.Errorf("%s is not in the index", f.Path)
-			}
-		}
-	})
-}
-
 // A paper that a role does not show is withheld, and not said to be missing.
 func TestWhatIsWithheldIsNotMissing(t *testing.T) {
 	t.Parallel()
