@@ -198,7 +198,7 @@ func (s *Service) EngineIn(ctx context.Context, q db.Querier, who account.Actor,
 
 func (s *Service) tellEngine(ctx context.Context, tx *db.Tx, who account.Actor, verb string, org account.OrgID, e Engine, r *Reading) error {
 	if r != nil {
-		if err := s.record(ctx, tx, e.ID.Meter(), *r); err != nil {
+		if err := s.record(ctx, tx, who, e.ID.Meter(), *r); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ type Service struct {
 	indexed func(ctx context.Context, tx *db.Tx, e Equipment) error
 	// metered is told of every reading of hours, inside its transaction: what is
 	// covered for so many hours ends by it.
-	metered func(ctx context.Context, tx *db.Tx, m Meter) error
+	metered func(ctx context.Context, tx *db.Tx, who account.Actor, m Meter) error
 }
 
 // New makes the service.
@@ -41,7 +41,7 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 	return &Service{
 		db: d, accounts: accounts, events: events,
 		indexed: func(context.Context, *db.Tx, Equipment) error { return nil },
-		metered: func(context.Context, *db.Tx, Meter) error { return nil },
+		metered: func(context.Context, *db.Tx, account.Actor, Meter) error { return nil },
 	}
 }
 
@@ -52,7 +52,7 @@ func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment
 }
 
 // OnReading sets what is told of every reading of hours, inside its transaction.
-func (s *Service) OnReading(f func(ctx context.Context, tx *db.Tx, m Meter) error) {
+func (s *Service) OnReading(f func(ctx context.Context, tx *db.Tx, who account.Actor, m Meter) error) {
 	s.metered = f
 }
 

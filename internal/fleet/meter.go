@@ -46,7 +46,7 @@ func Readings(ctx context.Context, q db.Querier, m Meter) ([]Reading, error) {
 }
 
 // record keeps a reading and tells who counts on it.
-func (s *Service) record(ctx context.Context, tx *db.Tx, m Meter, r Reading) error {
+func (s *Service) record(ctx context.Context, tx *db.Tx, who account.Actor, m Meter, r Reading) error {
 	if err := checkMeter(ctx, tx, m, r); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Service) record(ctx context.Context, tx *db.Tx, m Meter, r Reading) err
 	if err != nil {
 		return err
 	}
-	return s.metered(ctx, tx, m)
+	return s.metered(ctx, tx, who, m)
 }
 
 // checkMeter refuses a reading that would have the meter go back: fewer hours
@@ -91,7 +91,7 @@ func (s *Service) AddReading(ctx context.Context, who account.Actor, id Equipmen
 		if e, err = s.EquipmentIn(ctx, tx, who, id, account.Member); err != nil {
 			return err
 		}
-		if err := s.record(ctx, tx, id.Meter(), r); err != nil {
+		if err := s.record(ctx, tx, who, id.Meter(), r); err != nil {
 			return err
 		}
 		if e.HoursOn == nil || *e.HoursOn <= r.ReadOn {

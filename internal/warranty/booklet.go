@@ -111,17 +111,19 @@ func (p *Package) sides(ctx context.Context, paper Paper) ([]side, error) {
 // Write writes the PDF, or the ZIP of its parts. One part is in memory at a time.
 func (b *Booklet) Write(ctx context.Context, out io.Writer) (err error) {
 	defer fault.Wrap(&err, "write the booklet of %s", b.p.warranty.ID)
-	if err := b.p.noteDownload(ctx); err != nil {
-		return err
-	}
-	if len(b.parts) == 1 {
-		s, err := b.part(ctx, 0)
-		if err != nil {
-			return err
+	return b.p.logged(ctx, out, func(out io.Writer) error {
+		if len(b.parts) > 1 {
+			return b.writeParts(ctx, out)
 		}
-		_, err = s.Write(out)
+		s, err := b.part(ctx, 0)
+		if err == nil {
+			_, err = s.Write(out)
+		}
 		return err
-	}
+	})
+}
+
+func (b *Booklet) writeParts(ctx context.Context, out io.Writer) error {
 	z := bundle.New(out, b.p.at)
 	for i := range b.parts {
 		s, err := b.part(ctx, i)

@@ -135,7 +135,14 @@ func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch,
 	return s.change(ctx, who, id, at, func(tx *db.Tx, w *Warranty) (Input, error) {
 		in := w.input()
 		p.apply(&in)
-		return in, nil
+		if p.Status == nil || *p.Status != Active {
+			return in, nil
+		}
+		open, err := openClaims(ctx, tx, id)
+		if err == nil && open > 0 {
+			err = fault.New(fault.Conflict, "%d claims are open: until the last one is closed, the warranty is claimed", open)
+		}
+		return in, err
 	})
 }
 

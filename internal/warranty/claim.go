@@ -440,12 +440,12 @@ func (s *Service) step(ctx context.Context, tx *db.Tx, who account.Actor, id Cla
 // follow brings the warranty in step: claimed from the first claim that is sent
 // until the last one is closed.
 func (s *Service) follow(ctx context.Context, tx *db.Tx, who account.Actor, w Warranty, x Claim, to ClaimState) error {
-	state := w.state
+	before, state := w.state, w.state
 	switch {
 	case x.State == Draft && to == Sent && state == string(Active):
 		state = string(Claimed)
 	case x.State != Draft && to == Closed && state == string(Claimed):
-		open, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM warranty_claims WHERE warranty_id = $1 AND state NOT IN ($2, $3)", w.ID, Draft, Closed)
+		open, err := openClaims(ctx, tx, w.ID)
 		if err != nil {
 			return err
 		}
@@ -463,10 +463,18 @@ func (s *Service) follow(ctx context.Context, tx *db.Tx, who account.Actor, w Wa
 			return err
 		}
 	}
-	if x.State == Draft && to == Sent {
+	switch {
+	case x.State == Draft && to == Sent:
 		return s.tellClaim(ctx, tx, who, "claimed", w, x.ID)
+	case w.state != before:
+		return s.tell(ctx, tx, who, "updated", w)
 	}
 	return nil
+}
+
+// openClaims counts those that were sent and are not closed.
+func openClaims(ctx context.Context, q db.Querier, id ID) (int, error) {
+	return db.One(ctx, q, db.Scalar[int], "SELECT count(*) FROM warranty_claims WHERE warranty_id = $1 AND state NOT IN ($2, $3)", id, Draft, Closed)
 }
 
 func (s *Service) auditClaim(ctx context.Context, tx *db.Tx, who account.Actor, verb string, w Warranty, id ClaimID, detail any) error {

@@ -190,24 +190,28 @@ func (p *Package) chooseLaw(jurisdiction string) error {
 // written is no package.
 func (p *Package) Write(ctx context.Context, out io.Writer) (err error) {
 	defer fault.Wrap(&err, "write the claim package of %s", p.warranty.ID)
+	return p.logged(ctx, out, func(out io.Writer) error {
+		b := bundle.New(out, p.at)
+		p.missing = p.gaps()
+		if err := p.addPapers(ctx, b); err != nil {
+			return err
+		}
+		if err := p.addSheets(ctx, b); err != nil {
+			return err
+		}
+		return b.Close(p.manifest())
+	})
+}
+
+// logged notes in the trail that a package leaves, before it does, and its hash
+// in the log of the claim, once it has.
+func (p *Package) logged(ctx context.Context, out io.Writer, write func(io.Writer) error) error {
 	if err := p.noteDownload(ctx); err != nil {
 		return err
 	}
-	sum := sha256.New()
-	size := &counter{}
-	b := bundle.New(io.MultiWriter(out, sum, size), p.at)
-	p.missing = p.gaps()
-	if err := p.addPapers(ctx, b); err != nil {
+	sum, size := sha256.New(), &counter{}
+	if err := write(io.MultiWriter(out, sum, size)); err != nil || p.claim == nil {
 		return err
-	}
-	if err := p.addSheets(ctx, b); err != nil {
-		return err
-	}
-	if err := b.Close(p.manifest()); err != nil {
-		return err
-	}
-	if p.claim == nil {
-		return nil
 	}
 	return p.service.packageMade(ctx, p.who, p.warranty, p.claim.ID, hex.EncodeToString(sum.Sum(nil)), size.n)
 }

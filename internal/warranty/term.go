@@ -2,7 +2,9 @@ package warranty
 
 import (
 	"context"
+	"slices"
 
+	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fleet"
 )
@@ -103,7 +105,7 @@ func (w *Warranty) countsHours() bool {
 
 // remeasure moves the ends of what is covered for so many hours when a meter
 // was read.
-func (s *Service) remeasure(ctx context.Context, tx *db.Tx, m fleet.Meter) error {
+func (s *Service) remeasure(ctx context.Context, tx *db.Tx, who account.Actor, m fleet.Meter) error {
 	var where db.Where
 	if id := m.Engine(); id != "" {
 		where.Add("w.engine_id = ?", id)
@@ -118,14 +120,28 @@ func (s *Service) remeasure(ctx context.Context, tx *db.Tx, m fleet.Meter) error
 		if !w.countsHours() {
 			continue
 		}
-		if err := touch(ctx, tx, w); err != nil {
-			return err
-		}
-		if err := s.move(ctx, tx, &w); err != nil {
+		if err := s.shift(ctx, tx, who, w); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shift stores the ends of a warranty as its meter has them now, and tells where
+// they are others than before.
+func (s *Service) shift(ctx context.Context, tx *db.Tx, who account.Actor, w Warranty) error {
+	before := w.toldEnds()
+	if err := touch(ctx, tx, w); err != nil {
+		return err
+	}
+	if err := s.move(ctx, tx, &w); err != nil {
+		return err
+	}
+	if slices.Equal(before, w.toldEnds()) {
+		return nil
+	}
+	w.judge(Today(tx.Now(), w.timeZone))
+	return s.tell(ctx, tx, who, "updated", w)
 }
 
 // move stores the ends of a warranty as they are now, and arms its thresholds.
