@@ -48,10 +48,8 @@ func (s *Service) Warranties(ctx context.Context, who account.Actor, f Filter) (
 	if err != nil {
 		return nil, 0, err
 	}
-	if total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*)"+fromWarranties+" WHERE "+w.SQL(), w.Args()...); err != nil {
-		return nil, 0, err
-	}
-	query := selectWarranty + " WHERE " + w.SQL() + " ORDER BY " + order
+	condition, args := w.SQL(), w.Args()
+	query := selectWarranty + " WHERE " + condition + " ORDER BY " + order
 	query += " LIMIT " + w.Arg(f.Limit) + " OFFSET " + w.Arg(f.Offset)
 	all, err := db.Collect(ctx, s.db, scanWarranty, query, w.Args()...)
 	if err != nil {
@@ -60,7 +58,10 @@ func (s *Service) Warranties(ctx context.Context, who account.Actor, f Filter) (
 	if err := attachLines(ctx, s.db, all); err != nil {
 		return nil, 0, err
 	}
-	return shown(all, seesMoney(who), s.db.Now()), total, nil
+	if total = len(all); f.Offset > 0 || total == f.Limit { // there may be more
+		total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*)"+fromWarranties+" WHERE "+condition, args...)
+	}
+	return shown(all, seesMoney(who), s.db.Now()), total, err
 }
 
 func (s *Service) where(ctx context.Context, who account.Actor, f Filter) (*db.Where, error) {
@@ -143,16 +144,16 @@ func latest(days []localDay) localDay {
 func (s *Service) days(ctx context.Context, orgs []account.OrgID) ([]localDay, error) {
 	now := s.db.Now()
 	days := []localDay{{date: Today(now, "")}}
-	for _, table := range []string{"boats", "organization_settings"} {
-		var w db.Where
-		db.In(&w, "org_id", orgs)
-		zones, err := db.Collect(ctx, s.db, db.Scalar[string], "SELECT DISTINCT time_zone FROM "+table+" WHERE "+w.SQL(), w.Args()...)
-		if err != nil {
-			return nil, err
-		}
-		for _, zone := range zones {
-			days = addZone(days, Today(now, zone), zone)
-		}
+	var w db.Where
+	db.In(&w, "org_id", orgs)
+	of := " WHERE " + w.SQL() // the same placeholders in both
+	zones, err := db.Collect(ctx, s.db, db.Scalar[string],
+		"SELECT time_zone FROM boats"+of+" UNION SELECT time_zone FROM organization_settings"+of+" ORDER BY time_zone", w.Args()...)
+	if err != nil {
+		return nil, err
+	}
+	for _, zone := range zones {
+		days = addZone(days, Today(now, zone), zone)
 	}
 	return days, nil
 }

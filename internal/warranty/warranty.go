@@ -93,9 +93,8 @@ type Line struct {
 	TermsSource        string      `json:"terms_source"`
 }
 
-// judge fills in what depends on the day.
-func (w *Warranty) judge(now time.Time) {
-	today := Today(now, w.timeZone)
+// judge fills in what depends on the day, which is that of its time zone.
+func (w *Warranty) judge(today fleet.Date) {
 	w.DaysLeft = daysBetween(today, w.ExpirationDate)
 	w.Status = w.statusOf(w.DaysLeft)
 	w.Level = w.level()
@@ -161,33 +160,39 @@ const selectWarranty = `SELECT w.id, w.org_id, w.boat_id, b.name, w.equipment_id
 	w.purchase_date, w.start_date, w.warranty_period_months, w.hours_limit, w.hours_at_start, w.maker_invoice_date, w.months_after_invoice,
 	w.expiration_date, w.ends_by, w.coverage_minor, w.currency, w.registration_number, w.transferable, w.transfer_window_days,
 	w.transfer_cost_minor, w.claim_instructions, w.terms_source, w.state, w.void_reason, w.created_at, w.updated_at,
-	w.deleted_at IS NOT NULL, ` + zone + fromWarranties
+	w.deleted_at IS NOT NULL, ` + zone + `, EXISTS (SELECT 1 FROM warranty_lines l WHERE l.warranty_id = w.id)` + fromWarranties
 
 // stored is a warranty with its amounts as they are kept.
 type stored struct {
 	Warranty
 
 	coverage, transferCost *int64
+	hasLines               bool
 }
 
-func scanWarranty(r db.Row) (w stored, err error) {
+func scanWarranty(r db.Row) (w *stored, err error) {
+	w = &stored{}
 	var created, updated int64
 	err = r.Scan(&w.ID, &w.OrgID, &w.BoatID, &w.BoatName, &w.EquipmentID, &w.EngineID, &w.ItemName, &w.Provider, &w.SerialNumber,
 		&w.PurchaseDate, &w.StartDate, &w.Months, &w.HoursLimit, &w.HoursAtStart, &w.MakerInvoiceDate, &w.MonthsAfterInvoice,
 		&w.ExpirationDate, &w.EndsBy, &w.coverage, &w.Currency, &w.RegistrationNumber, &w.Transferable, &w.TransferWindowDays,
-		&w.transferCost, &w.ClaimInstructions, &w.TermsSource, &w.state, &w.VoidReason, &created, &updated, &w.deleted, &w.timeZone)
+		&w.transferCost, &w.ClaimInstructions, &w.TermsSource, &w.state, &w.VoidReason, &created, &updated, &w.deleted, &w.timeZone, &w.hasLines)
 	w.CreatedAt, w.UpdatedAt, w.Lines = db.Time(created), db.Time(updated), []Line{}
 	return w, err
 }
 
 // shown is a stored warranty as an actor may see it: amounts from member on.
-func shown(all []stored, may func(account.OrgID) bool, now time.Time) []Warranty {
+func shown(all []*stored, may func(account.OrgID) bool, now time.Time) []Warranty {
 	out := make([]Warranty, len(all))
+	today := map[string]fleet.Date{} // by time zone: each is a file to be read
 	for i, x := range all {
+		if _, known := today[x.timeZone]; !known {
+			today[x.timeZone] = Today(now, x.timeZone)
+		}
 		w := x.Warranty
 		w.CoverageAmount = fromMinor(x.coverage, w.Currency, may(w.OrgID))
 		w.TransferCost = fromMinor(x.transferCost, w.Currency, may(w.OrgID))
-		w.judge(now)
+		w.judge(today[w.timeZone])
 		out[i] = w
 	}
 	return out
@@ -211,15 +216,16 @@ func (s *Service) collect(ctx context.Context, q db.Querier, where string, args 
 }
 
 // attachLines reads the coverage lines of several warranties at once.
-func attachLines(ctx context.Context, q db.Querier, all []stored) error {
-	at := make(map[ID]*stored, len(all))
-	for part := range slices.Chunk(all, 1000) { // an engine bounds how much a statement names
-		ids := make([]ID, len(part))
-		for i := range part {
-			ids[i], at[part[i].ID] = part[i].ID, &part[i]
+func attachLines(ctx context.Context, q db.Querier, all []*stored) error {
+	at, ids := map[ID]*stored{}, []ID{}
+	for _, w := range all {
+		if w.hasLines {
+			ids, at[w.ID] = append(ids, w.ID), w
 		}
+	}
+	for part := range slices.Chunk(ids, 1000) { // an engine bounds how much a statement names
 		var w db.Where
-		db.In(&w, "warranty_id", ids)
+		db.In(&w, "warranty_id", part)
 		_, err := db.Collect(ctx, q, func(r db.Row) (_ struct{}, err error) {
 			var id ID
 			var l Line
@@ -255,7 +261,7 @@ func (s *Service) find(ctx context.Context, q db.Querier, who account.Actor, id 
 	if err := who.Require(row.OrgID, role, "warranty"); err != nil {
 		return w, err
 	}
-	one := []stored{row}
+	one := []*stored{row}
 	if err := attachLines(ctx, q, one); err != nil {
 		return w, err
 	}

@@ -316,14 +316,14 @@ func TestLevels(t *testing.T) {
 		{91, "active", ""},
 	} {
 		w := Warranty{state: "active", ExpirationDate: Today(start.AddDate(0, 0, test.days), "UTC")}
-		w.judge(start)
+		w.judge(Today(start, ""))
 		if got := fmt.Sprint(w.DaysLeft, w.Status, level(w)); got != fmt.Sprint(test.days, test.status, test.level) {
 			t.Errorf("%d days: %s", test.days, got)
 		}
 	}
 	for _, state := range []string{"void", "claimed"} {
 		w := Warranty{state: state, ExpirationDate: Today(start, "UTC")}
-		if w.judge(start); w.Level != nil || string(w.Status) != state {
+		if w.judge(Today(start, "")); w.Level != nil || string(w.Status) != state {
 			t.Errorf("%s: %s %s", state, w.Status, level(w))
 		}
 	}
