@@ -52,7 +52,7 @@ CREATE TABLE warranty_lines (
     ends_by TEXT NOT NULL DEFAULT '',
     terms_source TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX warranty_lines_warranty ON warranty_lines (warranty_id, position);
+CREATE INDEX warranty_lines_warranty ON warranty_lines (warranty_id);
 
 -- The days on which somebody is to be told: 90, 30 and 14 days before an end,
 -- and on the first day without cover (0). line_id is '' for the warranty itself.
