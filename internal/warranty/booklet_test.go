@@ -7,7 +7,6 @@ import (
 	"image/color"
 	"image/jpeg"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,18 +75,6 @@ func (b *bench) printed(id ID, most int64) (*Booklet, string) {
 	return book, name
 }
 
-func textOf(t *testing.T, pdf string) string {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "qpdf", "--check", pdf).CombinedOutput(); err != nil {
-		t.Fatal(err, string(out))
-	}
-	out, err := exec.CommandContext(t.Context(), "pdftotext", "-layout", pdf, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
 // A booklet shows the pages of the papers behind form and index, says what it
 // cannot show, and comes in parts that a mailbox takes.
 func TestBooklet(t *testing.T) {
@@ -105,7 +92,8 @@ func TestBooklet(t *testing.T) {
 		link("Photos", "photo", photo(t, 1, 500), photo(t, 2, 500), photo(t, 3, 500))
 		link("Unread", "terms")
 		whole, name := b.printed(w.ID, 15<<20)
-		text := textOf(t, name)
+		tool(t, "qpdf", "--check", name)
+		text := tool(t, "pdftotext", "-layout", name, "-")
 		if whole.MediaType != "application/pdf" || !strings.HasSuffix(whole.Name, ".pdf") {
 			t.Error(whole.Name, whole.MediaType)
 		}

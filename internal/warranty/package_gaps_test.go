@@ -1,70 +1,12 @@
 package warranty
 
 import (
-	"archive/zip"
-	"bytes"
-	"encoding/json"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"navidocs/internal/account"
 	"navidocs/internal/blob"
-	"navidocs/internal/bundle"
 )
-
-// packed is a claim package by its paths.
-func (b *bench) packed(who account.Actor, id ID) (map[string][]byte, bundle.Manifest) {
-	b.t.Helper()
-	p, err := b.Package(b.t.Context(), who, id, PackageOptions{})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := p.Write(b.t.Context(), &out); err != nil {
-		b.t.Fatal(err)
-	}
-	z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	files := map[string][]byte{}
-	for _, f := range z.File {
-		r, err := f.Open()
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if files[f.Name], err = io.ReadAll(r); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-	var m bundle.Manifest
-	if err := json.Unmarshal(files["manifest.json"], &m); err != nil {
-		b.t.Fatal(err)
-	}
-	return files, m
-}
-
-// printedText is what a PDF says, without spaces.
-func printedText(t *testing.T, pdf []byte) string {
-	t.Helper()
-	tool, err := exec.LookPath("pdftotext")
-	if err != nil {
-		t.Skip("SKIPPED: pdftotext is not installed (package poppler-utils); the text of the package was not read")
-	}
-	name := filepath.Join(t.TempDir(), "sheet.pdf")
-	if err := os.WriteFile(name, pdf, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), tool, "-raw", name, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(strings.Fields(string(out)), "")
-}
 
 // A paper that a role does not show is withheld, and not said to be missing.
 func TestWhatIsWithheldIsNotMissing(t *testing.T) {
@@ -74,7 +16,7 @@ func TestWhatIsWithheldIsNotMissing(t *testing.T) {
 		if _, err := b.LinkPaper(t.Context(), b.ada, w.ID, Link{DocumentID: b.paper("Passport", "OWN-ID", "P"), Purpose: "proof_of_owner"}); err != nil {
 			t.Fatal(err)
 		}
-		_, m := b.packed(b.user("member@example.org", b.org, account.Member), w.ID)
+		m := b.pack(b.user("member@example.org", b.org, account.Member), w.ID, PackageOptions{}).manifest
 		for _, g := range m.Missing {
 			if g.What == "proof of owner" {
 				t.Error(g)
@@ -92,8 +34,7 @@ func TestMaintenanceIsProvenByWhatIsThere(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		w := b.create(Input{PurchaseDate: "2026-01-15", Months: 24})
 		proof := func() string {
-			files, _ := b.packed(b.ada, w.ID)
-			return printedText(t, files["09_Maintenance/00 Maintenance proof.pdf"])
+			return solid(b.pack(b.ada, w.ID, PackageOptions{}).text("09_Maintenance/00 Maintenance proof.pdf", "-raw"))
 		}
 		if text := proof(); !strings.Contains(text, "Noservicerecordislinked") {
 			t.Error(text)
