@@ -80,13 +80,7 @@ func (s *Service) write(ctx context.Context, tx *db.Tx, who account.Actor, id ID
 	if err := writeLines(ctx, tx, id, in.Lines); err != nil {
 		return w, err
 	}
-	if w, err = s.find(ctx, tx, who, id, account.Member); err != nil {
-		return w, err
-	}
-	if err := s.move(ctx, tx, &w); err != nil {
-		return w, err
-	}
-	return s.find(ctx, tx, who, id, account.Member)
+	return s.rearm(ctx, tx, who, id)
 }
 
 // writeLines replaces the coverage lines; one of the same coverage keeps its id,
@@ -237,8 +231,9 @@ func (s *Service) Restore(ctx context.Context, who account.Actor, id ID) (w Warr
 	return w, err
 }
 
-// rearm brings the ends and the thresholds in step with a changed state: while
-// a warranty was deleted, its meter may have been read.
+// rearm brings the ends and the thresholds of a changed warranty in step, and
+// reads it back: also where only its state has changed, for while it was
+// deleted, its meter may have been read.
 func (s *Service) rearm(ctx context.Context, tx *db.Tx, who account.Actor, id ID) (Warranty, error) {
 	w, err := s.find(ctx, tx, who, id, account.Member)
 	if err != nil {

@@ -314,7 +314,10 @@ func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in 
 		if err := s.step(ctx, tx, who, claim, first); err != nil {
 			return err
 		}
-		if x, err = s.writeClaim(ctx, tx, who, w, claim, in); err != nil {
+		if err := s.writeClaim(ctx, tx, who, &Claim{ID: claim, OrgID: w.OrgID, UpdatedAt: tx.Now()}, in); err != nil {
+			return err
+		}
+		if _, x, err = s.loadClaim(ctx, tx, who, id, claim, account.Member); err != nil {
 			return err
 		}
 		return s.auditClaim(ctx, tx, who, "created", w, claim, nil)
@@ -322,33 +325,26 @@ func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in 
 	return x, err
 }
 
-// writeClaim applies what was given and reads the claim back.
-func (s *Service) writeClaim(ctx context.Context, tx *db.Tx, who account.Actor, w Warranty, id ClaimID, in ClaimInput) (x Claim, err error) {
-	if _, x, err = s.loadClaim(ctx, tx, who, w.ID, id, account.Member); err != nil {
-		return x, err
-	}
-	in.apply(&x)
+// writeClaim stores what was given of a claim, but not its state.
+func (s *Service) writeClaim(ctx context.Context, tx *db.Tx, who account.Actor, x *Claim, in ClaimInput) error {
+	in.apply(x)
 	if err := x.check(); err != nil {
-		return x, err
+		return err
 	}
 	if in.ContactID != nil && x.ContactID != nil {
-		if err := s.sameOrg(ctx, tx, who, *x.ContactID, w.OrgID); err != nil {
-			return x, err
+		if err := s.sameOrg(ctx, tx, who, *x.ContactID, x.OrgID); err != nil {
+			return err
 		}
 	}
-	_, err = tx.Exec(ctx, `UPDATE warranty_claims SET contact_id = $1, jurisdiction = $2, buyer = $3, seller = $4, item_condition = $5, country = $6,
+	_, err := tx.Exec(ctx, `UPDATE warranty_claims SET contact_id = $1, jurisdiction = $2, buyer = $3, seller = $4, item_condition = $5, country = $6,
 		delivered_on = $7, case_number = $8, failed_on = $9, hours_at_failure = $10, story = $11, fault_codes = $12, measures = $13, access = $14,
 		remedy = $15, answer_by = $16, notice_by = $17, appeal_by = $18, refusal_reason = $19, parts_minor = $20, labour_minor = $21,
 		haul_out_minor = $22, currency = $23, updated_at = $24 WHERE id = $25`,
 		x.ContactID, x.Jurisdiction, x.Buyer, x.Seller, x.ItemCondition, x.Country, x.DeliveredOn, x.CaseNumber, x.FailedOn, x.Hours, x.Story,
 		x.FaultCodes, x.Measures, x.Access, x.Remedy, x.AnswerBy, x.NoticeBy, x.AppealBy, x.RefusalReason,
 		toMinor(x.Parts, x.Currency), toMinor(x.Labour, x.Currency), toMinor(x.HaulOut, x.Currency), x.Currency,
-		db.Micros(fleet.Touched(tx, x.UpdatedAt)), id)
-	if err != nil {
-		return x, err
-	}
-	_, x, err = s.loadClaim(ctx, tx, who, w.ID, id, account.Member)
-	return x, err
+		db.Micros(fleet.Touched(tx, x.UpdatedAt)), x.ID)
+	return err
 }
 
 func (s *Service) sameOrg(ctx context.Context, q db.Querier, who account.Actor, id fleet.ContactID, org account.OrgID) error {
@@ -359,23 +355,30 @@ func (s *Service) sameOrg(ctx context.Context, q db.Querier, who account.Actor, 
 	return err
 }
 
+// inClaim runs f in a transaction, on a claim that the actor may change.
+func (s *Service) inClaim(ctx context.Context, who account.Actor, id ID, claim ClaimID, f func(tx *db.Tx, w Warranty, x Claim) error) error {
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		w, x, err := s.loadClaim(ctx, tx, who, id, claim, account.Member)
+		if err != nil {
+			return err
+		}
+		return f(tx, w, x)
+	})
+}
+
 // UpdateClaim changes what is given, and the state when one is given that may
 // follow; members may.
 func (s *Service) UpdateClaim(ctx context.Context, who account.Actor, id ID, claim ClaimID, in ClaimInput, at fleet.Version) (x Claim, err error) {
 	defer fault.Wrap(&err, "warranty.UpdateClaim %s", claim)
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, before, err := s.loadClaim(ctx, tx, who, id, claim, account.Member)
-		if err != nil {
+	err = s.inClaim(ctx, who, id, claim, func(tx *db.Tx, w Warranty, c Claim) error {
+		if err := at.Check(c.UpdatedAt); err != nil {
 			return err
 		}
-		if err := at.Check(before.UpdatedAt); err != nil {
+		if err := s.writeClaim(ctx, tx, who, &c, in); err != nil {
 			return err
 		}
-		if x, err = s.writeClaim(ctx, tx, who, w, claim, in); err != nil {
-			return err
-		}
-		if in.State != nil && *in.State != before.State {
-			if err := s.advance(ctx, tx, who, w, x, in); err != nil {
+		if in.State != nil && *in.State != c.State {
+			if err := s.advance(ctx, tx, who, w, c, in); err != nil {
 				return err
 			}
 		}
@@ -502,11 +505,7 @@ func (s *Service) LinkEvidence(ctx context.Context, who account.Actor, id ID, cl
 	if err := l.check(); err != nil {
 		return p, err
 	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, _, err := s.loadClaim(ctx, tx, who, id, claim, account.Member)
-		if err != nil {
-			return err
-		}
+	err = s.inClaim(ctx, who, id, claim, func(tx *db.Tx, w Warranty, _ Claim) error {
 		if p, err = claim.folder().link(ctx, tx, w.OrgID, who.Roles[w.OrgID].Classes(), l); err != nil {
 			return err
 		}
@@ -518,11 +517,7 @@ func (s *Service) LinkEvidence(ctx context.Context, who account.Actor, id ID, cl
 // UnlinkEvidence takes a document from a claim; members may. The document stays.
 func (s *Service) UnlinkEvidence(ctx context.Context, who account.Actor, id ID, claim ClaimID, doc document.ID) (p Paper, err error) {
 	defer fault.Wrap(&err, "warranty.UnlinkEvidence %s", claim)
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, _, err := s.loadClaim(ctx, tx, who, id, claim, account.Member)
-		if err != nil {
-			return err
-		}
+	err = s.inClaim(ctx, who, id, claim, func(tx *db.Tx, w Warranty, _ Claim) error {
 		if p, err = claim.folder().unlink(ctx, tx, who.Roles[w.OrgID], doc); err != nil {
 			return err
 		}

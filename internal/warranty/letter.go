@@ -101,11 +101,7 @@ func (s *Service) AddLetter(ctx context.Context, who account.Actor, id ID, claim
 	if err := in.check(); err != nil {
 		return l, err
 	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, _, err := s.loadClaim(ctx, tx, who, id, claim, account.Member)
-		if err != nil {
-			return err
-		}
+	err = s.inClaim(ctx, who, id, claim, func(tx *db.Tx, w Warranty, _ Claim) error {
 		if in.ContactID != "" {
 			if err := s.sameOrg(ctx, tx, who, in.ContactID, w.OrgID); err != nil {
 				return err

@@ -71,10 +71,7 @@ var folders = map[Purpose]string{
 func (s *Service) Package(ctx context.Context, who account.Actor, id ID, o PackageOptions) (_ *Package, err error) {
 	defer fault.Wrap(&err, "warranty.Package %s", id)
 	p := &Package{service: s, who: who, at: s.db.Now(), letter: o.Letter, gone: map[document.ID]bool{}}
-	if p.warranty, err = s.load(ctx, s.db, who, id, account.Member); err != nil {
-		return nil, err
-	}
-	if err := p.gatherClaim(ctx, o); err != nil {
+	if err := p.gatherClaim(ctx, id, o.ClaimID); err != nil {
 		return nil, err
 	}
 	if err := p.gatherBoat(ctx); err != nil {
@@ -90,13 +87,15 @@ func (s *Service) Package(ctx context.Context, who account.Actor, id ID, o Packa
 	return p, nil
 }
 
-func (p *Package) gatherClaim(ctx context.Context, o PackageOptions) error {
-	if o.ClaimID == "" {
-		return nil
-	}
+// gatherClaim reads the warranty, and the claim when there is one.
+func (p *Package) gatherClaim(ctx context.Context, id ID, claim ClaimID) (err error) {
 	s := p.service
-	_, x, err := s.loadClaim(ctx, s.db, p.who, p.warranty.ID, o.ClaimID, account.Member)
-	if err != nil {
+	if claim == "" {
+		p.warranty, err = s.load(ctx, s.db, p.who, id, account.Member)
+		return err
+	}
+	var x Claim
+	if p.warranty, x, err = s.loadClaim(ctx, s.db, p.who, id, claim, account.Member); err != nil {
 		return err
 	}
 	p.claim = &x
