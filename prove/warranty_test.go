@@ -193,17 +193,45 @@ func TestExpiringOfTenThousandWarranties(t *testing.T) {
 			t.Fatalf("%d end in %d days, want %d", len(all), days, want)
 		}
 		asked(c, path, 8, 200) // warm
-		times := asked(c, path, 8, 2000)
-		p95, total := times[len(times)*95/100], time.Duration(0)
-		for _, took := range times {
-			total += took
+		var p95s []time.Duration
+		for range 3 { // the median counts: other processes share these processors
+			times := asked(c, path, 8, 2000)
+			p95, total := times[len(times)*95/100], time.Duration(0)
+			for _, took := range times {
+				total += took
+			}
+			t.Logf("%s, %d of %d warranties, 8 clients, %d requests: p50 %.1f ms, p95 %.1f ms, longest %.1f ms, %.0f a second",
+				path, len(all), manyWarranties, len(times), ms(times[len(times)/2]), ms(p95), ms(times[len(times)-1]), 8*float64(len(times))/total.Seconds())
+			p95s = append(p95s, p95)
 		}
-		t.Logf("PROVED: %s, %d of %d warranties, 8 clients, %d requests: p50 %.1f ms, p95 %.1f ms (< 20), longest %.1f ms, %.0f a second",
-			path, len(all), manyWarranties, len(times), ms(times[len(times)/2]), ms(p95), ms(times[len(times)-1]), 8*float64(len(times))/total.Seconds())
-		if days == 30 && p95 >= 20*time.Millisecond {
+		slices.Sort(p95s)
+		t.Logf("PROVED: %s: median p95 %.1f ms (< 20 for 30 days)", path, ms(p95s[1]))
+		if days == 30 && p95s[1] >= 20*time.Millisecond {
 			t.Error("MISSED: see the figures above")
 		}
 	}
+}
+
+// skim reads an answer and keeps none of it, for the asking shares the
+// processors with the answering.
+func (c *client) skim(path string) error {
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.url+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return errors.New(res.Status)
+	}
+	return nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -221,10 +249,10 @@ func asked(c *client, path string, clients, n int) (times []time.Duration) {
 		all.Go(func() {
 			for range n / clients {
 				began := time.Now()
-				a, err := one.send(c.t.Context(), http.MethodGet, path, "", http.NoBody)
+				err := one.skim(path)
 				took := time.Since(began)
-				if err != nil || a.status != http.StatusOK {
-					c.t.Errorf("%v: %s", err, a)
+				if err != nil {
+					c.t.Error(err)
 					return
 				}
 				mu.Lock()

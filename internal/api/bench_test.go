@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"navidocs/internal/apptest"
 )
@@ -19,6 +20,7 @@ func benchmark(b *testing.B, method, path, body string) {
 	for i := range 50 {
 		c.Post("/api/boats", map[string]any{"name": fmt.Sprint("Boat ", i), "make": "Example", "year": 2020, "hin": "ABC12345A788"}, &boat)
 	}
+	insure(c, boat.ID)
 	h := s.API.Handler()
 	replace := strings.NewReplacer("BOAT", boat.ID)
 	path, body = replace.Replace(path), replace.Replace(body)
@@ -34,6 +36,19 @@ func benchmark(b *testing.B, method, path, body string) {
 		}
 	}
 }
+
+// insure gives a boat warranties of which all end within a month.
+func insure(c *apptest.Client, boat string) {
+	bought := time.Now().AddDate(-1, 0, 1)
+	for i := range 150 {
+		c.Post("/api/warranties", map[string]any{
+			"boat_id": boat, "item_name": fmt.Sprint("Item ", i), "provider": "Maker", "serial_number": fmt.Sprint("SN-", i), "coverage_amount": 1000, "currency": "EUR",
+			"purchase_date": bought.AddDate(0, 0, i%28).Format(time.DateOnly), "warranty_period_months": 12,
+		}, &struct{}{})
+	}
+}
+
+func BenchmarkExpiring(b *testing.B) { benchmark(b, "GET", "/api/warranties/expiring?days=30", "") }
 
 func BenchmarkListBoats(b *testing.B) { benchmark(b, "GET", "/api/boats?limit=50", "") }
 

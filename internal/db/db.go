@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -69,7 +70,8 @@ type Options struct {
 	URL string
 	// Now is the clock of transactions; nil means the machine's.
 	Now func() time.Time
-	// Readers bounds the SQLite readers; 0 means 8.
+	// Readers bounds the SQLite readers; 0 means one per processor, at least two:
+	// more would only share the processors, and none would be done early.
 	Readers int
 	// Observe is told of every write transaction, with its waiting and its
 	// retries, and of every query outside of one, when set. It must be quick.
@@ -87,7 +89,7 @@ func (o *Options) complete() {
 		o.Now = time.Now
 	}
 	if o.Readers == 0 {
-		o.Readers = 8
+		o.Readers = max(2, runtime.GOMAXPROCS(0))
 	}
 }
 

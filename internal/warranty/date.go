@@ -1,7 +1,7 @@
 package warranty
 
 import (
-	"math"
+	"sync"
 	"time"
 
 	"navidocs/internal/fleet"
@@ -35,14 +35,26 @@ func daysBetween(from, to fleet.Date) int {
 	if errA != nil || errB != nil {
 		return 0
 	}
-	return int(math.Round(b.Sub(a).Hours() / 24))
+	return int(b.Unix()-a.Unix()) / (24 * 60 * 60)
 }
 
 // Today is the calendar date at an instant in a time zone, UTC when unknown.
 func Today(now time.Time, zone string) fleet.Date {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "" {
-		loc = time.UTC
+	return fleet.Date(now.In(location(zone)).Format(time.DateOnly))
+}
+
+// zones keeps the zones that were read: each is a file, and a list asks for the
+// date of every boat.
+var zones sync.Map // of *time.Location by name
+
+func location(zone string) *time.Location {
+	if loc, ok := zones.Load(zone); ok {
+		return loc.(*time.Location) //nolint:forcetypeassert // only location stores
 	}
-	return fleet.Date(now.In(loc).Format(time.DateOnly))
+	loc, err := time.LoadLocation(zone) // "" is UTC
+	if err != nil {
+		return time.UTC
+	}
+	zones.Store(zone, loc)
+	return loc
 }

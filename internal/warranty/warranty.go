@@ -189,11 +189,11 @@ func shown(all []*stored, may func(account.OrgID) bool, now time.Time) []Warrant
 		if _, known := today[x.timeZone]; !known {
 			today[x.timeZone] = Today(now, x.timeZone)
 		}
-		w := x.Warranty
+		out[i] = x.Warranty
+		w := &out[i]
 		w.CoverageAmount = fromMinor(x.coverage, w.Currency, may(w.OrgID))
 		w.TransferCost = fromMinor(x.transferCost, w.Currency, may(w.OrgID))
 		w.judge(today[w.timeZone])
-		out[i] = w
 	}
 	return out
 }
