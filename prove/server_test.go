@@ -31,7 +31,7 @@ var build = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	program := filepath.Join(dir, "navidocs")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "navidocs/cmd/navidocs")
+	cmd := exec.Command("go", "build", "-pgo=auto", "-trimpath", "-o", program, "navidocs/cmd/navidocs")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
