@@ -2,12 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"time"
 
 	"navidocs/internal/db"
@@ -55,7 +49,7 @@ func (s *Service) FirstAnswer(ctx context.Context, who Actor, key, request strin
 	case first.status == 0:
 		return nil, fault.New(fault.Conflict, "the first request with this Idempotency-Key has not ended, or its outcome is unknown: look before you repeat it")
 	default:
-		return s.unseal("idempotency", first.answer)
+		return s.Unseal("idempotency", first.answer)
 	}
 }
 
@@ -67,7 +61,7 @@ func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answe
 			_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2", user, hashSecret(key))
 			return err
 		}
-		sealed, err := s.seal("idempotency", answer)
+		sealed, err := s.Seal("idempotency", answer)
 		if err != nil {
 			return err
 		}
@@ -96,38 +90,4 @@ func (s *Service) Tidy(ctx context.Context) (err error) {
 		}
 		return nil
 	})
-}
-
-// seal encrypts with AES-256-GCM under a key derived for one purpose (RFC 5869).
-func (s *Service) seal(purpose string, plain []byte) (string, error) {
-	box, err := s.box(purpose)
-	if err != nil {
-		return "", err
-	}
-	nonce := randomBytes(box.NonceSize())
-	return base64.StdEncoding.EncodeToString(box.Seal(nonce, nonce, plain, []byte(purpose))), nil
-}
-
-func (s *Service) unseal(purpose, sealed string) ([]byte, error) {
-	box, err := s.box(purpose)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := base64.StdEncoding.DecodeString(sealed)
-	if err != nil || len(raw) < box.NonceSize() {
-		return nil, fmt.Errorf("sealed value is damaged: %w", err)
-	}
-	return box.Open(nil, raw[:box.NonceSize()], raw[box.NonceSize():], []byte(purpose))
-}
-
-func (s *Service) box(purpose string) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, s.config.SealKey, nil, "navidocs/"+purpose, 32)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
 }

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -82,25 +81,6 @@ func TestAnswersAreSealed(t *testing.T) {
 			}
 		}
 	})
-}
-
-// A value sealed for one purpose cannot be passed off as another's.
-func TestSealsAreOfOnePurposeAndKey(t *testing.T) {
-	t.Parallel()
-	a, b := New(nil, Config{SealKey: []byte("one")}), New(nil, Config{SealKey: []byte("two")})
-	sealed, err := a.seal("idempotency", []byte("plain"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := a.unseal("idempotency", sealed); !bytes.Equal(got, []byte("plain")) || err != nil {
-		t.Error(got, err)
-	}
-	if _, err := a.unseal("webhook", sealed); err == nil {
-		t.Error("another purpose opens it")
-	}
-	if _, err := b.unseal("idempotency", sealed); err == nil {
-		t.Error("another key opens it")
-	}
 }
 
 func TestTidy(t *testing.T) {

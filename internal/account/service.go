@@ -28,6 +28,8 @@ type Config struct {
 	Secret []byte
 	// SealKey is the master key from which stored secrets are sealed.
 	SealKey []byte
+	// OldSealKeys are earlier ones, which still open what they sealed.
+	OldSealKeys [][]byte
 	// AccessTTL and RefreshTTL bound the tokens.
 	AccessTTL, RefreshTTL time.Duration
 	Registration          Registration

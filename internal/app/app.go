@@ -186,7 +186,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		return err
 	}
 	a.Accounts = account.New(a.DB, account.Config{
-		Secret: signing, SealKey: sealing, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
+		Secret: signing, SealKey: sealing, OldSealKeys: oldKeys(c.Webhook.OldSecrets), AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
@@ -202,6 +202,13 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.registerJobs()
 	return nil
+}
+
+func oldKeys(secrets []string) (keys [][]byte) {
+	for _, s := range secrets {
+		keys = append(keys, []byte(s))
+	}
+	return keys
 }
 
 func (a *App) newQueue() (*job.Queue, error) {
