@@ -283,9 +283,14 @@ func (q *Queue) Every(d time.Duration, args func() Args) {
 }
 
 // Enqueue adds a job in the caller's transaction.
-func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, args Args, queue string) (err error) {
+func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, args Args, queue string) error {
+	return q.EnqueueAt(ctx, tx, args, queue, time.Time{})
+}
+
+// EnqueueAt adds a job that is not to run before an instant.
+func (q *Queue) EnqueueAt(ctx context.Context, tx *db.Tx, args Args, queue string, at time.Time) (err error) {
 	defer fault.Wrap(&err, "enqueue %s", args.Kind())
-	o := &river.InsertOpts{MaxAttempts: q.max[args.Kind()], Queue: queue}
+	o := &river.InsertOpts{MaxAttempts: q.max[args.Kind()], Queue: queue, ScheduledAt: at}
 	if tx.Engine == db.SQLite {
 		_, err = q.lite.InsertTx(ctx, tx.SQL(), args, o)
 	} else {
