@@ -146,3 +146,8 @@ func OfBoat(ctx context.Context, q db.Querier, boatID string, limit, offset int)
 	return db.Collect(ctx, q, scanEnvelope, "SELECT "+columns+
 		" FROM events WHERE boat_id = $1 ORDER BY at DESC, id DESC LIMIT $2 OFFSET $3", boatID, limit, offset)
 }
+
+// Newest is an organization's latest event of a type, NotFound when there is none.
+func (o *Outbox) Newest(ctx context.Context, q db.Querier, orgID, eventType string) (Envelope, error) {
+	return db.One(ctx, q, scanEnvelope, "SELECT "+columns+" FROM events WHERE org_id = $1 AND type = $2 ORDER BY at DESC, id DESC LIMIT 1", orgID, eventType)
+}

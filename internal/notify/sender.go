@@ -1,4 +1,3 @@
-// Package notify tells people what happened, each in the way they asked for.
 package notify
 
 import (
