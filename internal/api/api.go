@@ -22,16 +22,18 @@ import (
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/notify"
 	"navidocs/internal/warranty"
 )
 
 // Services are what the operations call.
 type Services struct {
-	Accounts   *account.Service
-	Boats      *fleet.Service
-	Documents  *document.Service
-	Warranties *warranty.Service
-	Jobs       *job.Queue
+	Accounts      *account.Service
+	Boats         *fleet.Service
+	Documents     *document.Service
+	Warranties    *warranty.Service
+	Notifications *notify.Service
+	Jobs          *job.Queue
 }
 
 // Decision is a rate limiter's answer.
@@ -63,7 +65,9 @@ type Config struct {
 	// Limit counts a caller; nil counts nobody.
 	Limit func(ctx context.Context, key string, limit int, window time.Duration) (Decision, error)
 	// Watch signals changes of a document until the context ends; it may miss some.
-	Watch        func(ctx context.Context, id document.ID) <-chan struct{}
+	Watch func(ctx context.Context, id document.ID) <-chan struct{}
+	// Notified signals a person's new notifications in the same way.
+	Notified     func(ctx context.Context, id account.UserID) <-chan struct{}
 	Observe      func(method, route string, status int, took time.Duration)
 	MetricsToken string
 	Probes       Probes
@@ -108,6 +112,7 @@ func New(s Services, c Config) *API {
 	a.documentOperations()
 	a.searchOperations()
 	a.warrantyOperations()
+	a.notificationOperations()
 	a.metaOperations()
 	return a
 }

@@ -17,7 +17,7 @@ import (
 const signedInFactor = 20
 
 // uncounted operations have limits of their own kind: bytes and concurrency.
-var uncounted = map[string]bool{"get-health": true, "get-page-image": true, "watch-progress": true}
+var uncounted = map[string]bool{"get-health": true, "get-page-image": true, "watch-progress": true, "stream-notifications": true}
 
 // authenticate finds the actor of an operation that is not public.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {

@@ -64,6 +64,14 @@ var Permissions = map[string]Permission{
 	"list-claim-documents": viewer, "link-claim-document": member, "unlink-claim-document": member,
 	"list-claim-log": viewer, "add-claim-log": member, "make-claim-package": {Role: account.Member, Fresh: true},
 
+	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
+	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,
+	"get-notification-preferences": signedIn, "put-notification-preferences": signedIn,
+	"set-phone": {Fresh: true}, "confirm-phone": {Fresh: true}, "forget-phone": signedIn,
+	"subscribe-push": {Fresh: true}, "unsubscribe-push": signedIn,
+	"list-notification-templates": manager, "get-notification-template": manager, "put-notification-template": admin,
+	"reset-notification-template": admin, "preview-notification-template": manager,
+
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,
 }

@@ -32,6 +32,7 @@ import (
 	"navidocs/internal/job"
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
+	"navidocs/internal/notify"
 	"navidocs/internal/warranty"
 )
 
@@ -48,16 +49,17 @@ type Options struct {
 
 // App is a built installation.
 type App struct {
-	Accounts   *account.Service
-	Boats      *fleet.Service
-	Documents  *document.Service
-	Warranties *warranty.Service
-	Events     *event.Outbox
-	Jobs       *job.Queue
-	Backups    *backup.Service
-	DB         *db.DB
-	Store      blob.Store
-	API        *api.API
+	Accounts      *account.Service
+	Boats         *fleet.Service
+	Documents     *document.Service
+	Warranties    *warranty.Service
+	Notifications *notify.Service
+	Events        *event.Outbox
+	Jobs          *job.Queue
+	Backups       *backup.Service
+	DB            *db.DB
+	Store         blob.Store
+	API           *api.API
 
 	options  Options
 	kv       kv.Store
@@ -103,7 +105,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Notifications: a.Notifications, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -197,6 +199,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
+	if err := a.buildNotifications(ctx); err != nil {
+		return err
+	}
 	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
 		return err
 	}
@@ -213,39 +218,16 @@ func oldKeys(secrets []string) (keys [][]byte) {
 
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
-		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8},
 		Observe: a.metrics.observeJob,
 	})
 }
-
-// changed wakes whoever watches a document.
-func (a *App) changed(id document.ID) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) //nolint:forbidigo // a wake-up after a commit belongs to no request
-	defer cancel()
-	if err := a.kv.Publish(ctx, topic(id)); err != nil {
-		a.options.Log.Warn("wake-up lost", "document_id", id, "error", err)
-	}
-}
-
-// watch signals changes of a document until ctx ends or the server stops.
-func (a *App) watch(ctx context.Context, id document.ID) <-chan struct{} {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		defer cancel()
-		select {
-		case <-a.stopping:
-		case <-ctx.Done():
-		}
-	}()
-	return a.kv.Subscribe(ctx, topic(id))
-}
-
-func topic(id document.ID) string { return "document:" + string(id) }
 
 func (a *App) registerJobs() {
 	a.Jobs.Register(a.Events.Jobs()...)
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
+	a.Jobs.Register(a.Notifications.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -256,6 +238,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })
 }
 
 // collectArgs ask for bytes without an owner to be removed.
@@ -270,6 +253,7 @@ func (a *App) apiConfig() api.Config {
 		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
 		Watch:        a.watch,
+		Notified:     a.watchNotified,
 		Observe:      a.metrics.observeHTTP,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
 		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready},

@@ -218,4 +218,3 @@ func (s *Service) repeat(ctx context.Context, tx *db.Tx, who account.Actor, n No
 	}
 	return s.accounts.Audit(ctx, tx, who, account.Entry{OrgID: org, Action: "notification.resent", Kind: "notification", SubjectID: string(n.ID)})
 }
-

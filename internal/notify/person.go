@@ -12,20 +12,20 @@ import (
 
 // person is someone to be told, with what they chose.
 type person struct {
-	id              account.UserID
-	email, name     string
-	language        string
-	verified        bool // the e-mail address is theirs
-	zone            string
-	quietFrom       string
-	quietTo         string
-	digest          Digest
-	phone           string
-	phoneConfirmed  bool
-	ntfy            string
-	subscriptions   int
-	suppressed      bool
-	choices         map[choice]bool
+	id             account.UserID
+	email, name    string
+	language       string
+	verified       bool // the e-mail address is theirs
+	zone           string
+	quietFrom      string
+	quietTo        string
+	digest         Digest
+	phone          string
+	phoneConfirmed bool
+	ntfy           string
+	subscriptions  int
+	suppressed     bool
+	choices        map[choice]bool
 }
 
 type choice struct {

@@ -19,18 +19,27 @@ import (
 	"navidocs/internal/fault"
 )
 
+// Wishes are what a person chooses.
+type Wishes struct {
+	TimeZone string `json:"time_zone,omitempty" doc:"IANA name; absent for that of the organization" example:"Europe/Lisbon"`
+	// Between QuietFrom and QuietTo, which may span midnight, only what is urgent
+	// is sent.
+	QuietFrom string   `json:"quiet_from,omitempty" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"begin of the quiet hours, in which only urgent messages come; absent for none" example:"22:00"`
+	QuietTo   string   `json:"quiet_to,omitempty" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"07:00"`
+	Digest    Digest   `json:"digest,omitempty" enum:"off,daily,weekly" default:"off" doc:"what is not urgent comes as one message, at 08:00"`
+	Ntfy      string   `json:"ntfy_topic,omitempty" doc:"topic on the server's ntfy, or the address of one"`
+	Events    []Choice `json:"events,omitempty" doc:"what is not given stays as it is"`
+}
+
 // Preferences are what a person wants to be told, how and when.
 type Preferences struct {
-	TimeZone   string      `json:"time_zone" doc:"IANA name; \"\" for that of the organization" example:"Europe/Lisbon"`
-	QuietHours *QuietHours `json:"quiet_hours" doc:"null for none; urgent ones pass"`
-	Digest     Digest      `json:"digest" enum:"off,daily,weekly" doc:"what is not urgent comes as one message, at 08:00"`
-	Ntfy       string      `json:"ntfy_topic" doc:"topic on the server's ntfy, or an https address of one"`
-	Phone      string      `json:"phone" doc:"confirmed number for text messages; \"\" for none" readOnly:"true"`
-	Email      EmailState  `json:"email" readOnly:"true"`
-	Events     []Choice    `json:"events" doc:"what is not given stays as it is"`
+	Wishes
+
+	Phone string     `json:"phone" doc:"confirmed number for text messages; \"\" for none"`
+	Email EmailState `json:"email"`
 	// Channels are those of this server.
-	Channels []Channel `json:"channels" readOnly:"true"`
-	VAPIDKey string    `json:"vapid_public_key" readOnly:"true" doc:"for PushManager.subscribe"`
+	Channels []Channel `json:"channels"`
+	VAPIDKey string    `json:"vapid_public_key" doc:"for PushManager.subscribe"`
 }
 
 // EmailState says whether mail reaches the person.
@@ -39,12 +48,6 @@ type EmailState struct {
 	Verified bool   `json:"verified"`
 	// Stopped is why no mail goes there any more, "" while it does.
 	Stopped string `json:"stopped"`
-}
-
-// QuietHours are the hours of the day in which only urgent messages come.
-type QuietHours struct {
-	From string `json:"from" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"22:00"`
-	To   string `json:"to" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"07:00"`
 }
 
 // Choice is by what a person is told of one kind of event.
@@ -67,9 +70,9 @@ func (s *Service) preferences(ctx context.Context, q db.Querier, who account.Act
 		return p, err
 	}
 	x := people[0]
-	p = Preferences{TimeZone: x.zone, Digest: x.digest, Ntfy: x.ntfy, Channels: s.channelsOf(), VAPIDKey: s.config.VAPIDKey, Email: EmailState{Address: x.email, Verified: x.verified}}
-	if x.quietFrom != x.quietTo {
-		p.QuietHours = &QuietHours{x.quietFrom, x.quietTo}
+	p = Preferences{
+		Wishes:   Wishes{TimeZone: x.zone, QuietFrom: x.quietFrom, QuietTo: x.quietTo, Digest: x.digest, Ntfy: x.ntfy},
+		Channels: s.channelsOf(), VAPIDKey: s.config.VAPIDKey, Email: EmailState{Address: x.email, Verified: x.verified},
 	}
 	if x.phoneConfirmed {
 		p.Phone = x.phone
@@ -96,31 +99,38 @@ func (p person) chosen(eventType string) []Channel {
 }
 
 // SetPreferences replaces the actor's own; events that are not given stay.
-func (s *Service) SetPreferences(ctx context.Context, who account.Actor, p Preferences) (_ Preferences, err error) {
+func (s *Service) SetPreferences(ctx context.Context, who account.Actor, w Wishes) (p Preferences, err error) {
 	defer fault.Wrap(&err, "notify.SetPreferences")
-	if faults := s.checkPreferences(p); len(faults) > 0 {
+	if faults := checkWishes(w); len(faults) > 0 {
 		return p, fault.Fields(faults...)
 	}
-	quiet := QuietHours{}
-	if p.QuietHours != nil {
-		quiet = *p.QuietHours
+	if w.Digest == "" {
+		w.Digest = Off
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO notification_preferences (user_id, time_zone, quiet_from, quiet_to, digest, ntfy, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (user_id) DO UPDATE SET time_zone = $2, quiet_from = $3, quiet_to = $4, digest = $5, ntfy = $6, updated_at = $7`,
-			who.UserID, p.TimeZone, quiet.From, quiet.To, p.Digest, p.Ntfy, db.Micros(tx.Now()))
+			who.UserID, w.TimeZone, w.QuietFrom, w.QuietTo, w.Digest, w.Ntfy, db.Micros(tx.Now()))
 		if err != nil {
 			return err
 		}
-		for _, c := range p.Events {
+		for _, c := range w.Events {
 			if err := s.choose(ctx, tx, who.UserID, c); err != nil {
 				return err
 			}
 		}
-		p, err = s.preferences(ctx, tx, who)
-		return err
+		if p, err = s.preferences(ctx, tx, who); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "notification_preferences.updated")
 	})
 	return p, err
+}
+
+// audit says that a person changed how they are told: whoever reads mail for
+// another would begin there.
+func (s *Service) audit(ctx context.Context, tx *db.Tx, who account.Actor, action string) error {
+	return s.accounts.Audit(ctx, tx, who, account.Entry{Action: action, Kind: "user", SubjectID: string(who.UserID)})
 }
 
 // choose keeps a choice for every channel, so that a channel that comes later
@@ -142,12 +152,15 @@ func (s *Service) want(ctx context.Context, tx *db.Tx, user account.UserID, even
 
 var ntfyTopic = regexp.MustCompile(`^([-_A-Za-z0-9]{1,64}|https?://[^\s]{1,200})$`)
 
-func (s *Service) checkPreferences(p Preferences) (faults []fault.Field) {
+func checkWishes(p Wishes) (faults []fault.Field) {
 	add := func(location, message string, value any) {
 		faults = append(faults, fault.Field{Location: "body." + location, Message: message, Value: value})
 	}
 	if _, err := time.LoadLocation(p.TimeZone); err != nil || p.TimeZone == "Local" {
 		add("time_zone", "must be an IANA time zone, like Europe/Lisbon", fault.Echo(p.TimeZone))
+	}
+	if (p.QuietFrom == "") != (p.QuietTo == "") {
+		add("quiet_to", "quiet hours have a begin and an end: give both, or neither", nil)
 	}
 	if p.Ntfy != "" && !ntfyTopic.MatchString(p.Ntfy) {
 		add("ntfy_topic", "must be a topic (letters, digits, - and _) or an address", fault.Echo(p.Ntfy))
@@ -230,7 +243,10 @@ func (s *Service) keepCode(ctx context.Context, who account.Actor, number, code 
 		_, err = tx.Exec(ctx, `INSERT INTO notification_preferences (user_id, phone, phone_confirmed, phone_code, phone_code_until, phone_code_tries, updated_at) VALUES ($1, $2, FALSE, $3, $4, 0, $5)
 			ON CONFLICT (user_id) DO UPDATE SET phone = $2, phone_confirmed = FALSE, phone_code = $3, phone_code_until = $4, phone_code_tries = 0, updated_at = $5`,
 			who.UserID, number, codeHash(who.UserID, code), db.Micros(now.Add(codeLives)), db.Micros(now))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "phone.given")
 	})
 }
 
@@ -266,8 +282,10 @@ func (s *Service) ConfirmPhone(ctx context.Context, who account.Actor, code stri
 		if _, err = tx.Exec(ctx, "UPDATE notification_preferences SET phone_confirmed = TRUE, phone_code = '' WHERE user_id = $1", who.UserID); err != nil {
 			return err
 		}
-		p, err = s.preferences(ctx, tx, who)
-		return err
+		if p, err = s.preferences(ctx, tx, who); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "phone.confirmed")
 	})
 	if err == nil && wrong {
 		err = fault.Fields(fault.Field{Location: "body.code", Message: "is not the code that was sent"})
@@ -282,8 +300,10 @@ func (s *Service) ForgetPhone(ctx context.Context, who account.Actor) (p Prefere
 		if _, err = tx.Exec(ctx, "UPDATE notification_preferences SET phone = '', phone_confirmed = FALSE, phone_code = '' WHERE user_id = $1", who.UserID); err != nil {
 			return err
 		}
-		p, err = s.preferences(ctx, tx, who)
-		return err
+		if p, err = s.preferences(ctx, tx, who); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "phone.forgotten")
 	})
 	return p, err
 }

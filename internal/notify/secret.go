@@ -152,4 +152,3 @@ func (s *Service) channelsOf() []Channel {
 
 // knows reports whether a channel is one of this server's.
 func (s *Service) knows(c Channel) bool { return slices.Contains(s.channelsOf(), c) }
-

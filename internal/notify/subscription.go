@@ -59,7 +59,10 @@ func (s *Service) Subscribe(ctx context.Context, who account.Actor, x Subscripti
 		}
 		_, err = tx.Exec(ctx, `DELETE FROM push_subscriptions WHERE user_id = $1 AND id NOT IN
 			(SELECT id FROM push_subscriptions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2)`, who.UserID, maxSubscriptions)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "push.subscribed")
 	})
 	info.Service = strings.ToLower(u.Host)
 	return info, err
@@ -73,7 +76,10 @@ func (s *Service) Unsubscribe(ctx context.Context, who account.Actor, endpoint s
 		if err == nil && n == 0 {
 			return fault.New(fault.NotFound, "push subscription not found")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "push.unsubscribed")
 	})
 }
 
