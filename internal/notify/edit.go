@@ -82,7 +82,7 @@ func describe(t Template) Template {
 	if t.Channel == SMS {
 		t.Subject = ""
 	}
-	t.Variables = slices.Sorted(slices.Values(slices.Concat(common, k.needs, k.also)))
+	t.Variables = k.variables()
 	t.Needed = append([]string{}, k.needs...)
 	return t
 }

@@ -72,7 +72,7 @@ var kinds = map[string]kind{
 	},
 	"sale.initiated": {
 		audience: account.Manager, channels: quietly, urgent: never, subject: "sale_id",
-		needs: []string{"buyer_email"}, also: []string{"transfer_date"}, page: "sales/",
+		needs: []string{"boat_name"}, also: []string{"buyer_email", "transfer_date"}, page: "sales/",
 	},
 	"sale.package_generated": {
 		audience: account.Manager, channels: quietly, urgent: never, subject: "sale_id", also: []string{"files"}, page: "sales/",
@@ -82,7 +82,7 @@ var kinds = map[string]kind{
 	},
 	"sale.downloaded": {
 		audience: account.Manager, channels: aloud, urgent: never, subject: "sale_id",
-		needs: []string{"buyer_email"}, also: []string{"downloads_left"}, page: "sales/",
+		needs: []string{"boat_name"}, also: []string{"buyer_email", "downloads_left"}, page: "sales/",
 	},
 	"certificate.expiring": {
 		audience: account.Member, channels: aloud, reminder: true, urgent: soon, subject: "document_id", due: []string{"expires_on", "threshold_days"},
@@ -103,7 +103,7 @@ var kinds = map[string]kind{
 	},
 	"webhook.disabled": {
 		audience: account.Manager, channels: []Channel{InApp, Email}, urgent: never, subject: "webhook_id",
-		needs: []string{"url"}, also: []string{"reason", "status"}, page: "webhooks/",
+		also: []string{"url", "reason", "status"}, page: "webhooks/",
 	},
 	"backup.failed": {channels: []Channel{InApp, Email}, urgent: always, also: []string{"reason"}},
 	unreached: {
@@ -125,6 +125,12 @@ var letters = map[string]kind{
 	"account.exists":         {needs: []string{"link"}},
 	"phone.code":             {needs: []string{"code"}},
 	"digest":                 {also: []string{"count"}},
+}
+
+// variables are all that a template of the kind may name.
+func (k kind) variables() []string {
+	all := slices.Sorted(slices.Values(slices.Concat(common, k.needs, k.also)))
+	return slices.Compact(all)
 }
 
 // templatesOf are the names of the templates that a kind has.

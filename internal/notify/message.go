@@ -77,16 +77,7 @@ func (s *Service) send(ctx context.Context, j *job.Job[SendArgs]) error {
 	if err != nil {
 		return err
 	}
-	receipt := Receipt{Outcome: Accepted}
-	switch {
-	case m.status != Queued: // sent before
-	case len(m.tells) == 0:
-		receipt = Receipt{Outcome: Refused, Reason: "deleted before it was sent"}
-	case m.begun:
-		receipt = Receipt{Outcome: Unknown, Reason: "the server stopped while it was being sent"}
-	default:
-		receipt, err = s.attempt(ctx, m)
-	}
+	receipt, err := s.attempt(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -99,8 +90,16 @@ func (s *Service) send(ctx context.Context, j *job.Job[SendArgs]) error {
 // that it is never sent again unless the attempt is known to have failed.
 const begun = "begun"
 
+// attempt sends a message, unless that was done or would be wrong.
 func (s *Service) attempt(ctx context.Context, m message) (Receipt, error) {
-	if m.channel != SMS {
+	switch {
+	case m.status != Queued: // ended before; record changes nothing
+		return Receipt{}, nil
+	case len(m.tells) == 0:
+		return Receipt{Outcome: Refused, Reason: "deleted before it was sent"}, nil
+	case m.begun:
+		return Receipt{Outcome: Unknown, Reason: "the server stopped while it was being sent"}, nil
+	case m.channel != SMS:
 		return s.deliver(ctx, m)
 	}
 	err := s.db.Transact(ctx, func(tx *db.Tx) error {

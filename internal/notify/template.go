@@ -115,7 +115,7 @@ func checkTemplate(template string, channel Channel, subject, body string) (faul
 	if !ok {
 		return []fault.Field{{Location: "body.event_type", Value: fault.Echo(template), Message: "must be one that people are told of: GET /api/notification-templates lists them"}}
 	}
-	known := slices.Sorted(slices.Values(slices.Concat(common, k.needs, k.also)))
+	known := k.variables()
 	faults = append(faults, checkWords("body.subject", subject, known)...)
 	faults = append(faults, checkWords("body.body", body, known)...)
 	for _, name := range k.needs {
