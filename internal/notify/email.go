@@ -180,7 +180,7 @@ var (
 	noMailbox = regexp.MustCompile(`^5\.(1\.[1236]|1\.10|2\.1)\b`) //nolint:gochecknoglobals // compiled once
 	// The words of servers that know no enhanced codes.
 	noMailboxWords = regexp.MustCompile(`(?i)no such (user|mailbox|recipient|address)|(user|recipient|mailbox|address) (is )?(unknown|not found)|unknown (user|recipient|mailbox)|does not exist`) //nolint:gochecknoglobals // compiled once
-	enhanced       = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)                                                                                                                           //nolint:gochecknoglobals // compiled once
+	enhanced       = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)                                                                                                                              //nolint:gochecknoglobals // compiled once
 )
 
 // verdict reads an answer to the mail; aboutRecipient says that the answer may

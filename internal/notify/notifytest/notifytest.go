@@ -270,7 +270,7 @@ func testEmpty(t *testing.T, h Harness) {
 }
 
 func testLanguages(t *testing.T, h Harness) {
-	for _, title := range []string{"Überführung läuft ab", "La garantie a été épuisée", "Garantía, ¿señal?", "保証が切れます", "⚓ ahoy"} {
+	for _, title := range []string{"Überführung läuft ab", "La garantie a été épuisée", "¿Qué señal?", "保証が切れます", "⚓ ahoy"} {
 		m := message(h)
 		m.Title, m.Text = title, "Più: "+title
 		if got := accepted(t, h, m); got.Title != title || !strings.Contains(got.Text, m.Text) {
