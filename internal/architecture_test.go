@@ -56,6 +56,7 @@ func imports() map[string]string {
 		"warranty":               warranty,
 		"sale":                   sale,
 		"notify":                 "account event egress job db kv fault",
+		"notify/notifytest":      "notify fault",
 		"webhook":                "account event egress job db kv fault",
 		"integration":            "sale document fleet account event egress job db fault",
 		"api":                    services + " fault",

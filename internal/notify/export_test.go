@@ -1,0 +1,9 @@
+package notify
+
+// What only tests see.
+var (
+	RetryAfter   = retryAfter
+	SMSText      = smsText
+	Subscription = subscription
+	PushPayload  = pushPayload
+)
