@@ -10,8 +10,7 @@ import (
 )
 
 // ForgotPassword mails the owner of an address a link that sets a new password.
-// It answers the same, after the same writes' commit, whether the address has an
-// owner or not.
+// It answers the same, and commits once, whether the address has an owner or not.
 func (s *Service) ForgotPassword(ctx context.Context, who Actor, email string) (err error) {
 	defer fault.Wrap(&err, "account.ForgotPassword")
 	email, ok := NormalEmail(email)
