@@ -107,6 +107,15 @@ func (a Actor) Require(org OrgID, role Role, what string) error {
 	return nil
 }
 
+// RequireVerified answers Forbidden until the actor has confirmed their
+// address: nobody causes mail to others from one that may not be theirs.
+func (a Actor) RequireVerified() error {
+	if a.Verified {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "confirm your e-mail address first, by the link that was mailed to %s; POST /api/auth/email/resend mails it again", a.Email)
+}
+
 // Orgs lists the organizations where the actor has at least a role, narrowed
 // to the one that the request names.
 func (a Actor) Orgs(role Role) []OrgID {

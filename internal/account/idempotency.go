@@ -70,10 +70,12 @@ func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answe
 	})
 }
 
-// Tidy removes what has had its time: old answers, ended sessions, old failures.
+// Tidy removes what has had its time: old answers, ended sessions, old failures,
+// expired links.
 func (s *Service) Tidy(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "account.Tidy")
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		now := db.Micros(tx.Now())
 		day, month := db.Micros(tx.Now().Add(-answerTTL)), db.Micros(tx.Now().AddDate(0, -1, 0))
 		for _, step := range []struct {
 			text string
@@ -81,6 +83,8 @@ func (s *Service) Tidy(ctx context.Context) (err error) {
 		}{
 			{"DELETE FROM idempotency_keys WHERE created_at < $1", day},
 			{"DELETE FROM login_failures WHERE last_at < $1", day},
+			{"DELETE FROM account_mails WHERE sent_at < $1", day},
+			{"DELETE FROM account_tokens WHERE expires_at <= $1", now},
 			{"DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE ended_at < $1 OR expires_at < $1)", month},
 			{"DELETE FROM sessions WHERE ended_at < $1 OR expires_at < $1", month},
 		} {

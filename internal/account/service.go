@@ -37,7 +37,9 @@ type Config struct {
 	SetupCode string
 	// SkipVerification marks every new address verified: no mail can be sent.
 	SkipVerification bool
-	Log              *slog.Logger
+	// BaseURL is where people reach the application: links in mails begin with it.
+	BaseURL string
+	Log     *slog.Logger
 }
 
 // Service is the accounts of one installation.
@@ -45,11 +47,15 @@ type Service struct {
 	db     *db.DB
 	config Config
 	hasher *hasher
+	onMail func(ctx context.Context, tx *db.Tx, m Mail) error
 }
 
 // New makes the service.
 func New(d *db.DB, c Config) *Service {
-	return &Service{db: d, config: c, hasher: newHasher(4)}
+	return &Service{
+		db: d, config: c, hasher: newHasher(4),
+		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
+	}
 }
 
 // User is a person who signs in.
@@ -68,8 +74,9 @@ type Registering struct {
 }
 
 // Register makes a user with an organization of their own, whose admin they
-// are. It answers the same for a known address, so that nobody learns whose
-// addresses are registered.
+// are, and mails them to confirm their address. It answers the same for a known
+// address, so that nobody learns whose addresses are registered; its owner is
+// told by mail.
 func (s *Service) Register(ctx context.Context, r Registering, address string) (err error) {
 	defer fault.Wrap(&err, "account.Register")
 	email, faults := checkUser(r)
@@ -84,8 +91,10 @@ func (s *Service) Register(ctx context.Context, r Registering, address string) (
 		return err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if known, err := userExists(ctx, tx, email); err != nil || known {
+		if known, err := userExists(ctx, tx, email); err != nil {
 			return err
+		} else if known {
+			return s.tellOwner(ctx, tx, mailExists, email, map[string]string{"link": s.config.BaseURL + "/login"})
 		}
 		user := User{Email: email, Name: strings.TrimSpace(r.Name), EmailVerified: s.config.SkipVerification}
 		return s.insertUserWithOrg(ctx, tx, user, hash, r.Organization, address)
@@ -112,7 +121,14 @@ func (s *Service) insertUserWithOrg(ctx context.Context, tx *db.Tx, user User, h
 		return err
 	}
 	who := Actor{UserID: id, Address: address}
-	return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "user.registered", Kind: "user", SubjectID: string(id)})
+	if err := s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "user.registered", Kind: "user", SubjectID: string(id)}); err != nil {
+		return err
+	}
+	if user.ID = id; user.EmailVerified {
+		return nil
+	}
+	_, err = s.mailVerification(ctx, tx, user)
+	return err
 }
 
 func checkUser(r Registering) (email string, faults []fault.Field) {

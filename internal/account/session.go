@@ -62,7 +62,7 @@ func (s *Service) Login(ctx context.Context, email, password, address, agent str
 	if !ok {
 		return t, errors.Join(s.countFailure(ctx, email, address), errSignIn)
 	}
-	return s.open(ctx, user.User, address, agent)
+	return s.open(ctx, user.User, user.hash, address, agent)
 }
 
 func (s *Service) checkLock(ctx context.Context, email, address string) error {
@@ -82,6 +82,7 @@ func (s *Service) checkLock(ctx context.Context, email, address string) error {
 		With("retry_after", int(wait.Seconds())+1)
 }
 
+// countFailure locks the pair at the fifth failure and tells the account's owner.
 func (s *Service) countFailure(ctx context.Context, email, address string) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
 		now := tx.Now()
@@ -95,15 +96,22 @@ func (s *Service) countFailure(ctx context.Context, email, address string) error
 		}
 		_, err = tx.Exec(ctx, "UPDATE login_failures SET failures = 0, locked_until = $1 WHERE email = $2 AND address = $3",
 			db.Micros(now.Add(lockFor)), email, address)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.tellOwner(ctx, tx, mailLocked, email, map[string]string{"minutes": minutes(lockFor), "address": address})
 	})
 }
 
-func (s *Service) open(ctx context.Context, user User, address, agent string) (t Tokens, err error) {
+// open begins a session of a user whose password was found right against hash.
+func (s *Service) open(ctx context.Context, user User, hash, address, agent string) (t Tokens, err error) {
 	session := SessionID(db.NewID())
 	var refresh string
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		now := tx.Now()
+		if err := holdPassword(ctx, tx, user.ID, hash); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "DELETE FROM login_failures WHERE email = $1 AND address = $2", user.Email, address); err != nil {
 			return err
 		}
@@ -123,6 +131,16 @@ func (s *Service) open(ctx context.Context, user User, address, agent string) (t
 		return t, err
 	}
 	return s.tokens(user, session, refresh)
+}
+
+// holdPassword keeps a password from being changed until the transaction ends,
+// and refuses one that has been: a session begun beside a reset would outlive it.
+func holdPassword(ctx context.Context, tx *db.Tx, user UserID, hash string) error {
+	n, err := tx.Exec(ctx, "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL", user, hash)
+	if err == nil && n == 0 {
+		return errSignIn
+	}
+	return err
 }
 
 func truncate(s string, n int) string {

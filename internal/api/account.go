@@ -77,6 +77,7 @@ func (a *API) accountOperations() {
 		func(ctx context.Context, who account.Actor, in *meInput) (*body[account.User], error) {
 			return answer(a.Accounts.UpdateMe(ctx, who, in.Body.Name, in.Body.Language))
 		})
+	a.recoveryOperations()
 	a.organizationOperations()
 }
 

@@ -39,6 +39,8 @@ var (
 var Permissions = map[string]Permission{
 	"register": public, "login": public, "refresh": public,
 	"logout": {Fresh: true}, "logout-all": {Fresh: true}, "get-me": signedIn, "update-me": signedIn,
+	"verify-email": public, "resend-verification": {Fresh: true},
+	"forgot-password": public, "reset-password": public, "change-password": {Fresh: true},
 	"list-organizations": signedIn, "create-organization": signedIn, "get-organization": viewer, "update-organization": admin,
 	"get-settings": viewer, "put-settings": admin, "list-members": member, "list-audit": admin,
 

@@ -31,6 +31,7 @@ var bodies = map[string]string{
 	"register":            `{"email":"walker@example.org","password":"a long passphrase","name":"Walker"}`,
 	"login":               `{"email":"admin@example.org","password":"` + apptest.Password + `"}`,
 	"update-me":           `{"name":"Walker"}`,
+	"change-password":     `{"current":"` + apptest.Password + `","password":"` + apptest.Password + `"}`,
 	"create-organization": `{"name":"Another"}`,
 	"update-organization": `{"name":"Renamed"}`,
 	"put-settings":        `{"time_zone":"Europe/Madrid","languages":["eng"],"audit_years":7}`,
@@ -197,6 +198,9 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 		if id == "reset-notification-template" && role.AtLeast(perm.Role) {
 			w.call(w.roles[role], http.MethodPut, path, "put-notification-template", f)
 		}
+		if id == "resend-verification" {
+			w.unverify(t)
+		}
 		before := w.audits(t)
 		got := w.call(w.roles[role], method, path, id, f)
 		switch allowed := role.AtLeast(perm.Role); {
@@ -207,6 +211,18 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 		case allowed && method != http.MethodGet && id != "preview-notification-template" && w.audits(t) == before:
 			t.Errorf("%s as %s left no line in the audit trail", id, role)
 		}
+	}
+}
+
+// unverify takes from everybody the confirmation of their address.
+func (w *walk) unverify(t *testing.T) {
+	t.Helper()
+	err := w.s.DB.Transact(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE users SET email_verified = FALSE")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -190,6 +190,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: oldKeys(c.Webhook.OldSecrets), AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
+		BaseURL: baseURL(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
 	reader := extract.New(extract.Options{
@@ -199,7 +200,11 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
-	if err := a.buildNotifications(ctx); err != nil {
+	client, err := a.guarded()
+	if err != nil {
+		return err
+	}
+	if err := a.buildNotifications(ctx, client); err != nil {
 		return err
 	}
 	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
@@ -207,6 +212,17 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.registerJobs()
 	return nil
+}
+
+// baseURL is where people reach the application; unset, it is this machine.
+func baseURL(c config.Config) string {
+	switch {
+	case c.App.URL != "":
+		return c.App.URL
+	case c.Server.TLSCert != "":
+		return fmt.Sprintf("https://localhost:%d", c.Server.Port)
+	}
+	return fmt.Sprintf("http://localhost:%d", c.Server.Port)
 }
 
 func oldKeys(secrets []string) (keys [][]byte) {

@@ -99,9 +99,9 @@ func later(a, b time.Time) time.Time {
 
 func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
 
-// retryAfter is the wait after a failed attempt, counted from 1; false when no
+// waitAfter is the wait after a failed attempt, counted from 1; false when no
 // attempt follows. They add up to two days.
-func retryAfter(attempt int) (time.Duration, bool) {
+func waitAfter(attempt int) (time.Duration, bool) {
 	waits := []time.Duration{
 		time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 20 * time.Hour,
 	}

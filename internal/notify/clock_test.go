@@ -102,7 +102,7 @@ func TestAttemptsEndAfterTwoDays(t *testing.T) {
 	t.Parallel()
 	var sum time.Duration
 	for n := 1; ; n++ {
-		wait, again := retryAfter(n)
+		wait, again := waitAfter(n)
 		if !again {
 			break
 		}

@@ -255,7 +255,7 @@ func (s *Service) PreviewTemplate(ctx context.Context, who account.Actor, org ac
 		values["recipient_name"] = who.Email
 	}
 	values = localized(values, t.Language)
-	return Preview{Subject: oneLine(fill(t.Subject, values)), Body: fill(t.Body, values), EventID: eventID}, nil
+	return Preview{Subject: joined(fill(t.Subject, values)), Body: fill(t.Body, values), EventID: eventID}, nil
 }
 
 // example is the data of the newest event of a template's kind; what it lacks

@@ -2,8 +2,8 @@ package notify
 
 // What only tests see.
 var (
-	RetryAfter   = retryAfter
-	SMSText      = smsText
-	Subscription = subscription
-	PushPayload  = pushPayload
+	RetryAfter        = retryAfter
+	SMSText           = smsText
+	ParseSubscription = subscription
+	PushPayload       = pushPayload
 )

@@ -68,5 +68,5 @@ func asText(v mailPage) string {
 	return b.String()
 }
 
-// oneLine keeps a title from becoming a header.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// joined keeps a title from becoming a header.
+func joined(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -206,7 +206,7 @@ func (s *Service) judge(m message, r Receipt) (Status, time.Duration) {
 		return Failed, 0
 	case Deferred:
 	}
-	wait, again := retryAfter(m.attempts)
+	wait, again := waitAfter(m.attempts)
 	if m.channel == SMS && m.attempts >= smsTries {
 		again = false
 	}

@@ -165,7 +165,7 @@ func (s *Service) compose(ctx context.Context, q db.Querier, o occasion, p perso
 	}
 	n = notification{
 		user: p.id, orgID: o.event.OrgID, eventID: o.event.ID, eventType: o.event.Type, subject: o.subject, due: o.due, channel: channel,
-		title: oneLine(fill(w.title, values)), message: fill(w.text, values), actionURL: values["action_url"],
+		title: joined(fill(w.title, values)), message: fill(w.text, values), actionURL: values["action_url"],
 	}
 	if channel == SMS {
 		n.message = fill(w.sms, values)

@@ -253,7 +253,7 @@ func TestPushSubscriptions(t *testing.T) {
 		"[]":   false,
 		"{}":   false,
 	} {
-		if _, err := notify.Subscription(text); (err == nil) != want {
+		if _, err := notify.ParseSubscription(text); (err == nil) != want {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -263,7 +263,7 @@ func FuzzSubscription(f *testing.F) {
 	f.Add(`{"endpoint":"https://push.example.com/1","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}`)
 	f.Add(`{"keys":{}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := notify.Subscription(text)
+		s, err := notify.ParseSubscription(text)
 		if (s == nil) == (err == nil) {
 			t.Errorf("%v, %v", s, err)
 		}

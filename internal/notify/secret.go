@@ -106,7 +106,7 @@ func (s *Service) secretLetter(x secret, values map[string]string) (Message, err
 		values["recipient_name"] = x.to
 	}
 	w := b.words[x.kind]
-	m := Message{ID: x.id, To: x.to, Title: oneLine(fill(w.title, values)), Urgent: true}
+	m := Message{ID: x.id, To: x.to, Title: joined(fill(w.title, values)), Urgent: true}
 	return s.typeset(b, m, []part{{m.Title, fill(w.text, values), values["link"]}}, values, x.language)
 }
 

@@ -71,6 +71,28 @@ CREATE TABLE login_failures (
     PRIMARY KEY (email, address)
 );
 
+-- One-use links: email is the address that a link was mailed to, and empty when
+-- an operator printed it.
+CREATE TABLE account_tokens (
+    hash TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    kind TEXT NOT NULL,
+    email TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX account_tokens_user ON account_tokens (user_id, kind);
+
+-- When a mail of a kind last went to an address, or would have gone if anybody
+-- had it.
+CREATE TABLE account_mails (
+    email TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    sent_at BIGINT NOT NULL,
+    PRIMARY KEY (email, kind)
+);
+
 CREATE TABLE audit_log (
     id TEXT PRIMARY KEY,
     org_id TEXT REFERENCES organizations (id),
@@ -377,6 +399,8 @@ DROP TABLE boat_owners;
 DROP TABLE boats;
 DROP TABLE idempotency_keys;
 DROP TABLE audit_log;
+DROP TABLE account_mails;
+DROP TABLE account_tokens;
 DROP TABLE login_failures;
 DROP TABLE refresh_tokens;
 DROP TABLE sessions;
