@@ -64,6 +64,8 @@ var Permissions = map[string]Permission{
 	"list-claim-documents": viewer, "link-claim-document": member, "unlink-claim-document": member,
 	"list-claim-log": viewer, "add-claim-log": member, "make-claim-package": {Role: account.Member, Fresh: true},
 
+	"list-event-types": signedIn,
+
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,
 }
