@@ -113,6 +113,7 @@ func New(s Services, c Config) *API {
 	a.searchOperations()
 	a.warrantyOperations()
 	a.notificationOperations()
+	a.eventOperations()
 	a.metaOperations()
 	return a
 }
@@ -141,12 +142,15 @@ func (c Config) withDefaults() Config {
 // Handler serves everything.
 func (a *API) Handler() http.Handler { return a.chain(router(a.mux)) }
 
-// Contract is the OpenAPI description, 3.1 and 3.0.3, as YAML.
+// Contract is the OpenAPI description, 3.1 and 3.0.3, as YAML. The events under
+// webhooks are in the first alone: 3.0 knows none.
 func (a *API) Contract() (v31, v30 []byte, err error) {
 	if v31, err = a.huma.OpenAPI().YAML(); err != nil {
 		return nil, nil, err
 	}
-	v30, err = a.huma.OpenAPI().DowngradeYAML()
+	old := *a.huma.OpenAPI()
+	old.Webhooks = nil
+	v30, err = old.DowngradeYAML()
 	return v31, v30, err
 }
 

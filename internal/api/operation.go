@@ -73,6 +73,7 @@ var Permissions = map[string]Permission{
 	"subscribe-push": {Fresh: true}, "unsubscribe-push": signedIn,
 	"list-notification-templates": manager, "get-notification-template": manager, "put-notification-template": admin,
 	"reset-notification-template": admin, "preview-notification-template": manager,
+	"list-event-types": signedIn,
 
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,

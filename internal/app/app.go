@@ -244,6 +244,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
 	a.Jobs.Register(a.Notifications.Jobs()...)
+	a.Jobs.Register(a.Warranties.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -252,6 +253,7 @@ func (a *App) registerJobs() {
 	}))
 	a.Jobs.Every(time.Hour, func() job.Args { return nightlyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
+	a.Jobs.Every(time.Hour, func() job.Args { return warranty.RemindArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })

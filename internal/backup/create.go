@@ -36,13 +36,7 @@ type CreateOptions struct {
 const FailedEvent = "backup.failed"
 
 // Failed is its payload.
-type Failed struct {
-	BackupID string `json:"backup_id"`
-	// Kind is failed, incomplete (papers were missing), drill or late.
-	Kind        string     `json:"kind"`
-	Error       string     `json:"error"`
-	LastSuccess *time.Time `json:"last_success_at"`
-}
+type Failed = event.BackupData
 
 // lease is how long the papers stay at least while they are copied; a backup
 // that takes longer prolongs it.

@@ -313,18 +313,32 @@ func (s *Service) Content(ctx context.Context, who account.Actor, id ID, whole b
 	return d, f, err
 }
 
+// Hold names tables whose rows keep a document, by their column document_id:
+// what they name is not purged. For packages that link documents; before the
+// queue runs.
+func (s *Service) Hold(tables ...string) { s.holders = append(s.holders, tables...) }
+
+// unheld is the condition that no row of another package keeps a document d.
+func (s *Service) unheld() string {
+	var sql strings.Builder
+	for _, table := range s.holders {
+		sql.WriteString(" AND NOT EXISTS (SELECT 1 FROM " + table + " h WHERE h.document_id = d.id)")
+	}
+	return sql.String()
+}
+
 // Purge removes what has been in the bin for 30 days, at most 100 documents,
-// and returns how many. Their bytes go with the next blob collection.
+// and returns how many; what is still linked stays. Their bytes go with the next blob collection.
 func (s *Service) Purge(ctx context.Context) (n int, err error) {
 	defer fault.Wrap(&err, "document.Purge")
 	before := db.Micros(s.db.Now().Add(-binDays * 24 * time.Hour))
-	ids, err := db.Collect(ctx, s.db, db.Scalar[ID], "SELECT id FROM documents WHERE deleted_at < $1 ORDER BY deleted_at LIMIT 100", before)
+	ids, err := db.Collect(ctx, s.db, db.Scalar[ID], "SELECT d.id FROM documents d WHERE d.deleted_at < $1"+s.unheld()+" ORDER BY d.deleted_at LIMIT 100", before)
 	if err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
 		err := s.db.Transact(ctx, func(tx *db.Tx) error { return s.purge(ctx, tx, id) })
-		if fault.Is(err, fault.Conflict) { // something still refers to it, such as a warranty
+		if fault.Is(err, fault.Conflict) { // it was linked meanwhile
 			continue
 		}
 		if err != nil {

@@ -95,6 +95,7 @@ type Service struct {
 	config   Config
 	words    *wordCache
 	kinds    []Kind
+	holders  []string // tables of other packages whose rows keep documents
 }
 
 // New makes the service and has equipment indexed for search.

@@ -37,7 +37,7 @@ type Envelope struct {
 	Data     json.RawMessage `json:"data"`
 }
 
-// Event is what a domain says happened. Type is `domain.verb`.
+// Event is what a domain says happened. Type is one of Types.
 type Event struct {
 	Type    string
 	OrgID   string // "" for operators
@@ -73,9 +73,13 @@ type DispatchArgs struct {
 // Kind implements job.Args.
 func (DispatchArgs) Kind() string { return "event.dispatch" }
 
-// Append writes an event in the transaction of its change.
+// Append writes an event in the transaction of its change. A type that is not
+// among Types is Internal: nobody could have subscribed to it.
 func (o *Outbox) Append(ctx context.Context, tx *db.Tx, e Event) (err error) {
 	defer fault.Wrap(&err, "append %s", e.Type)
+	if _, ok := TypeOf(e.Type); !ok {
+		return fault.New(fault.Internal, "%q is no type of events: give it a row in the catalogue of package event", e.Type)
+	}
 	data, err := json.Marshal(e.Data)
 	if err != nil {
 		return err

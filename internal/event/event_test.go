@@ -159,8 +159,9 @@ func TestAnEventThatCannotBeWrittenFailsItsChange(t *testing.T) {
 		t.Helper()
 		s := newSetup(t, d)
 		for name, e := range map[string]event.Event{
-			"no JSON":         {Type: "x.y", Data: func() {}},
-			"no organization": {Type: "x.y", OrgID: "nobody"},
+			"no JSON":         {Type: "boat.created", Data: func() {}},
+			"no organization": {Type: "boat.created", OrgID: "nobody"},
+			"no such type":    {Type: "boat.painted", OrgID: "org"},
 		} {
 			err := d.Transact(t.Context(), func(tx *db.Tx) error { return s.outbox.Append(t.Context(), tx, e) })
 			if err == nil {
@@ -191,7 +192,7 @@ func TestEveryConsumerGetsEveryEventOnce(t *testing.T) {
 		var failures atomic.Int64
 		s.outbox.Subscribe(consumer("first", func() bool { return false }))
 		s.outbox.Subscribe(consumer("second", func() bool { return failures.Add(1) == 1 }))
-		types := []string{"a.b", "c.d", "e.f"}
+		types := []string{"boat.created", "boat.updated", "boat.deleted"}
 		s.do(t, func(tx *db.Tx) error {
 			for _, name := range types {
 				if err := s.outbox.Append(t.Context(), tx, event.Event{Type: name, OrgID: "org"}); err != nil {
@@ -241,9 +242,9 @@ func TestEnvelopes(t *testing.T) {
 		data := map[string]any{"title": "Müller & Söhne <1>", "pages": 3, "none": nil}
 		s.do(t, func(tx *db.Tx) error {
 			for _, e := range []event.Event{
-				{Type: "document.ready", OrgID: "org", Boat: boat("7"), ActorID: "user", Data: data},
-				{Type: "document.ready", OrgID: "org", Boat: boat("7"), Data: data},
-				{Type: "member.joined", OrgID: "org", ActorID: "user"},
+				{Type: "document.processed", OrgID: "org", Boat: boat("7"), ActorID: "user", Data: data},
+				{Type: "document.processed", OrgID: "org", Boat: boat("7"), Data: data},
+				{Type: "webhook.disabled", OrgID: "org", ActorID: "user"},
 				{Type: "backup.failed", Data: struct{}{}},
 			} {
 				c.Add(time.Second)
@@ -278,10 +279,11 @@ func TestTheEventsOfABoatAreListedNewestFirst(t *testing.T) {
 	testkit.EachAt(t, start, func(t *testing.T, d *db.DB, c *testkit.Clock) {
 		t.Helper()
 		s := newSetup(t, d)
-		for i := range 5 {
+		names := []string{"document.uploaded", "document.processed", "document.failed", "document.deleted", "boat.updated"}
+		for i := range names {
 			c.Add(time.Second)
 			s.do(t, func(tx *db.Tx) error {
-				return s.outbox.Append(t.Context(), tx, event.Event{Type: fmt.Sprintf("n.%d", i), OrgID: "org", Boat: boat(strconv.Itoa(i % 2))})
+				return s.outbox.Append(t.Context(), tx, event.Event{Type: names[i], OrgID: "org", Boat: boat(strconv.Itoa(i % 2))})
 			})
 		}
 		for _, test := range []struct {
@@ -289,9 +291,9 @@ func TestTheEventsOfABoatAreListedNewestFirst(t *testing.T) {
 			limit, offset int
 			want          []string
 		}{
-			{"0", 10, 0, []string{"n.4 3", "n.2 2", "n.0 1"}},
-			{"0", 2, 1, []string{"n.2 2", "n.0 1"}},
-			{"1", 1, 0, []string{"n.3 2"}},
+			{"0", 10, 0, []string{"boat.updated 3", "document.failed 2", "document.uploaded 1"}},
+			{"0", 2, 1, []string{"document.failed 2", "document.uploaded 1"}},
+			{"1", 1, 0, []string{"document.deleted 2"}},
 			{"9", 10, 0, []string{}},
 		} {
 			all, err := event.OfBoat(t.Context(), d, test.boat, test.limit, test.offset)

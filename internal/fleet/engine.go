@@ -165,6 +165,9 @@ func (s *Service) DeleteEngine(ctx context.Context, who account.Actor, boat Boat
 		if err := at.Check(e.UpdatedAt); err != nil {
 			return err
 		}
+		if err := s.engineNeeded(ctx, tx, id); err != nil {
+			return err
+		}
 		for _, text := range []string{
 			"DELETE FROM hour_readings WHERE subject_kind = 'engine' AND subject_id = $1",
 			"DELETE FROM engines WHERE id = $1",

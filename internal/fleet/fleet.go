@@ -34,6 +34,8 @@ type Service struct {
 	// metered is told of every reading of hours, inside its transaction: what is
 	// covered for so many hours ends by it.
 	metered func(ctx context.Context, tx *db.Tx, who account.Actor, m Meter) error
+	// engineNeeded refuses to let an engine go that something still names.
+	engineNeeded func(ctx context.Context, tx *db.Tx, id EngineID) error
 }
 
 // New makes the service.
@@ -42,6 +44,8 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 		db: d, accounts: accounts, events: events,
 		indexed: func(context.Context, *db.Tx, Equipment) error { return nil },
 		metered: func(context.Context, *db.Tx, account.Actor, Meter) error { return nil },
+
+		engineNeeded: func(context.Context, *db.Tx, EngineID) error { return nil },
 	}
 }
 
@@ -54,6 +58,12 @@ func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment
 // OnReading sets what is told of every reading of hours, inside its transaction.
 func (s *Service) OnReading(f func(ctx context.Context, tx *db.Tx, who account.Actor, m Meter) error) {
 	s.metered = f
+}
+
+// OnEngineDelete sets what is asked before an engine is deleted, inside the
+// transaction: its error says what still names the engine, and what to do.
+func (s *Service) OnEngineDelete(f func(ctx context.Context, tx *db.Tx, id EngineID) error) {
+	s.engineNeeded = f
 }
 
 // Version is a row's state as its reader saw it, for If-Match; "" means any.

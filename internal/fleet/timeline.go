@@ -34,7 +34,7 @@ func (s *Service) Timeline(ctx context.Context, who account.Actor, id BoatID, p 
 	out, err := newest(want, func(limit, offset int) ([]event.Envelope, error) {
 		return event.OfBoat(ctx, s.db, string(id), limit, offset)
 	}, func(e event.Envelope) (Moment, bool) {
-		return Moment{At: e.Timestamp, Type: e.Type, ActorID: e.ActorID, Data: e.Data}, shows(classes, e.Data)
+		return Moment{At: e.Timestamp, Type: e.Type, ActorID: e.ActorID, Data: e.Data}, slices.Contains(classes, account.Class(e.Audience()))
 	})
 	if err != nil {
 		return nil, err
@@ -71,16 +71,4 @@ func newest[T any](n int, read func(limit, offset int) ([]T, error), show func(T
 			return out, nil
 		}
 	}
-}
-
-// shows says whether an event's payload may be seen: one about a paper carries
-// the paper's class.
-func shows(classes []account.Class, data json.RawMessage) bool {
-	var paper struct {
-		Class account.Class `json:"class"`
-	}
-	if err := json.Unmarshal(data, &paper); err != nil {
-		return false
-	}
-	return paper.Class == "" || slices.Contains(classes, paper.Class)
 }

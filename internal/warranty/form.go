@@ -236,9 +236,13 @@ func (p *Package) correspondence(s *sheet.Sheet) {
 		if l.PackageSHA256 != "" {
 			text = join("\n", text, "SHA-256 "+l.PackageSHA256)
 		}
-		rows = append(rows, []string{string(l.On), l.Direction, l.Channel, text})
+		with := ""
+		if l.ContactID != nil {
+			with = p.names[*l.ContactID]
+		}
+		rows = append(rows, []string{string(l.On), l.Direction, l.Channel, with, text})
 	}
-	s.Table([]sheet.Column{{Title: "On", Width: 2}, {Title: "", Width: 2}, {Title: "By", Width: 1.5}, {Title: "What", Width: 7}}, rows)
+	s.Table([]sheet.Column{{Title: "On", Width: 2}, {Title: "", Width: 1.8}, {Title: "By", Width: 1.5}, {Title: "With", Width: 3}, {Title: "What", Width: 6}}, rows)
 	if states := p.claimed().History; len(states) > 0 {
 		s.Heading("States of the claim")
 		rows := [][]string{}

@@ -51,6 +51,7 @@ type Package struct {
 	engines  []fleet.Engine
 	readings []fleet.Reading
 	letters  []Letter
+	names    map[fleet.ContactID]string // of whom the letters were exchanged with
 	contact  *fleet.Contact
 	papers   []Paper
 	hidden   []Paper
@@ -106,8 +107,26 @@ func (p *Package) gatherClaim(ctx context.Context, id ID, claim ClaimID) (err er
 		}
 		p.contact = &c
 	}
-	p.letters, err = letters(ctx, s.db, x.ID)
-	return err
+	if p.letters, err = letters(ctx, s.db, x.ID); err != nil {
+		return err
+	}
+	return p.gatherNames(ctx)
+}
+
+// gatherNames reads whom the letters were exchanged with.
+func (p *Package) gatherNames(ctx context.Context) error {
+	p.names = map[fleet.ContactID]string{}
+	for _, l := range p.letters {
+		if l.ContactID == nil || p.names[*l.ContactID] != "" {
+			continue
+		}
+		c, err := p.service.boats.NamedContact(ctx, p.service.db, p.who, *l.ContactID, account.Viewer)
+		if err != nil {
+			return err
+		}
+		p.names[c.ID] = join(", ", c.Name, c.Person)
+	}
+	return nil
 }
 
 func (p *Package) gatherBoat(ctx context.Context) (err error) {
@@ -316,11 +335,29 @@ func (p *Package) addSheet(ctx context.Context, b *bundle.Bundle, x leaf) error 
 const manifestSchema = "navidocs-claim-package/1"
 
 func (p *Package) manifest() bundle.Manifest {
-	data := map[string]any{"boat": p.boat, "warranty": p.warranty, "jurisdiction": p.law.Jurisdiction}
+	data := map[string]any{"boat": p.boatForMaker(), "warranty": p.warrantyForMaker(), "jurisdiction": p.law.Jurisdiction}
 	if p.claim != nil {
 		data["claim"] = p.claim
 	}
 	return bundle.Manifest{Schema: manifestSchema, Title: p.title(), Data: data, Missing: p.missing, Withheld: p.withheld()}
+}
+
+// boatForMaker is the boat without what does not concern who answers the claim:
+// of the owners it has the claimant's name alone, whose contact is on the form.
+func (p *Package) boatForMaker() fleet.Boat {
+	b := p.boat
+	b.Owners = []fleet.Owner{}
+	if p.owner.Name != "" {
+		b.Owners = append(b.Owners, fleet.Owner{Name: p.owner.Name, Signs: p.owner.Signs})
+	}
+	return b
+}
+
+// warrantyForMaker is the warranty without its amounts.
+func (p *Package) warrantyForMaker() Warranty {
+	w := p.warranty
+	w.CoverageAmount, w.TransferCost = nil, nil
+	return w
 }
 
 func (p *Package) title() string {

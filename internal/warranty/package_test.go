@@ -328,7 +328,7 @@ func TestAPackageHoldsEverythingInItsFolders(t *testing.T) {
 		m.says("03_Item/00 Item and serial numbers.pdf", "E-4711", "FR-SPBXY123D919", "227123456", "412.5")
 		m.says("08_Hours/00 Hours.pdf", "2026-03-30 412.5 hour meter")
 		m.says("09_Maintenance/00 Maintenance proof.pdf", "2026-02-10 Service 250 h")
-		m.says("15_Correspondence/00 Correspondence log.pdf", "2026-04-02 sent email Claim Please look at it.", "2026-05-01 draft")
+		m.says("15_Correspondence/00 Correspondence log.pdf", "2026-04-02 sent email Diesel Service S.L. Claim Please look at it.", "2026-05-01 draft")
 		for _, text := range []string{"01_Claim_Form_EU.pdf", "Template, have it checked", "Call the dealer first.", "\r\n"} {
 			if !strings.Contains(m.files["README.txt"], text) {
 				t.Errorf("README.txt has no %q: %s", text, m.files["README.txt"])
@@ -336,6 +336,50 @@ func TestAPackageHoldsEverythingInItsFolders(t *testing.T) {
 		}
 	})
 }
+
+// It goes to the maker: how the other owners are reached and what the cover is
+// worth is not the maker's.
+func TestThePackageTellsTheMakerNoMoreThanTheClaim(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		w, x := b.dossier()
+		_, err := b.boats.UpdateBoat(t.Context(), b.ada, b.boat, fleet.BoatInput{Owners: &[]fleet.Owner{
+			{Name: "Zoë Łukaszewicz", Contact: "zoe@example.org"}, {Name: "Silent Partner", Contact: "+33 6 00 00 00 00", SharePercent: ptr(49.0)},
+		}}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.update(w.ID, Patch{Transferable: ptr(true), TransferCost: ptr(431.0)})
+		m := b.pack(b.ada, w.ID, PackageOptions{ClaimID: x.ID})
+		for _, secret := range []string{"zoe@example.org", "Silent Partner", "+33 6", "9000", "431"} {
+			if strings.Contains(dataOf(m), secret) {
+				t.Errorf("%q is in the manifest", secret)
+			}
+		}
+		if got := m.manifest.Data.Boat.Owners; len(got) != 1 || got[0].Name != "Zoë Łukaszewicz" {
+			t.Errorf("%+v", got)
+		}
+		m.says("01_Claim_Form_EU.pdf", "zoe@example.org") // where the answer is to go
+		// The package of another maker is made of the same boat.
+		if boat, err := b.boats.Boat(t.Context(), b.ada, b.boat); err != nil || len(boat.Owners) != 2 {
+			t.Error(boat.Owners, err)
+		}
+	})
+}
+
+// dataOf is what the manifest says besides the list of files, whose hashes may
+// hold any digits.
+func dataOf(m *made) string {
+	var manifest struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(m.files["manifest.json"]), &manifest); err != nil {
+		m.t.Fatal(err)
+	}
+	return string(uuids.ReplaceAll(manifest.Data, nil))
+}
+
+var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
 
 // The index says of each file how many pages it has, how many bytes, and its
 // digest.

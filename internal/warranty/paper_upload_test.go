@@ -1,8 +1,10 @@
 package warranty
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"navidocs/internal/account"
 	"navidocs/internal/document"
@@ -36,5 +38,46 @@ func TestAnUnsortedUploadIsLinked(t *testing.T) {
 		viewer := b.user("viewer@example.org", b.org, account.Viewer)
 		wantKind(t, b.LinkUpload(t.Context(), viewer, w.ID, d.ID, "photo"), fault.Forbidden)
 		wantKind(t, b.LinkUpload(t.Context(), b.eve, w.ID, d.ID, "photo"), fault.NotFound)
+	})
+}
+
+// Papers in the bin that a warranty needs stay, and however many they are, they
+// do not keep the others in it.
+func TestLinkedPapersDoNotFillTheBin(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		w := b.create(Input{PurchaseDate: "2026-01-15", Months: 24})
+		x := b.claim(w.ID, ClaimInput{})
+		bin := func(id document.ID) {
+			t.Helper()
+			if _, err := b.papers.Delete(t.Context(), b.ada, id, ""); err != nil {
+				t.Fatal(err)
+			}
+			b.clock.Add(time.Second)
+		}
+		for i := range 100 { // as many as a purge takes
+			id := b.paper(fmt.Sprint("Linked ", i), openPaper, fmt.Sprint("linked ", i))
+			switch i % 3 {
+			case 0:
+				b.link(w.ID, id, "other", "")
+			case 1:
+				b.letter(x, LetterInput{Direction: "sent", Channel: "email", DocumentID: id})
+			case 2:
+				if _, err := b.LinkEvidence(t.Context(), b.ada, w.ID, x.ID, Link{id, "report", ""}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			bin(id)
+		}
+		bin(b.paper("Free", openPaper, "free"))
+		b.clock.Add(31 * 24 * time.Hour)
+		for _, want := range []int{1, 0} {
+			if n, err := b.papers.Purge(t.Context()); err != nil || n != want {
+				t.Errorf("%d are purged, want %d: %v", n, want, err)
+			}
+		}
+		if _, total, err := b.papers.Documents(t.Context(), b.ada, document.Filter{Bin: true, Page: fleet.Page{Limit: 1}}); err != nil || total != 100 {
+			t.Error(total, err)
+		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
+	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 )
 
@@ -125,6 +126,27 @@ func (s *Service) remeasure(ctx context.Context, tx *db.Tx, who account.Actor, m
 		}
 	}
 	return nil
+}
+
+// engineNeeded refuses to let an engine go that a warranty names: its hours end
+// the cover, also that of a deleted one, which can be restored.
+func engineNeeded(ctx context.Context, tx *db.Tx, id fleet.EngineID) error {
+	type naming struct {
+		id      ID
+		item    string
+		deleted bool
+	}
+	all, err := db.Collect(ctx, tx, func(r db.Row) (n naming, err error) { return n, r.Scan(&n.id, &n.item, &n.deleted) },
+		"SELECT id, item_name, deleted_at IS NOT NULL FROM warranty_tracking WHERE engine_id = $1 ORDER BY deleted_at IS NOT NULL, id LIMIT 1", id)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	n := all[0]
+	if n.deleted {
+		return fault.New(fault.Conflict, "the deleted warranty %q names this engine: restore it by POST /api/warranties/%s/restore, "+
+			"have it name another engine or none, and delete it again", n.item, n.id).With("id", n.id)
+	}
+	return fault.New(fault.Conflict, "the warranty %q names this engine: have it name another engine or none first", n.item).With("id", n.id)
 }
 
 // shift stores the ends of a warranty as its meter has them now, and tells where

@@ -421,3 +421,35 @@ func agree(t *rapid.T, b *bench, who account.Actor, f Filter) {
 		t.Fatalf("at %s: %s", b.clock.Now(), diff)
 	}
 }
+
+// Whoever deletes an engine is told which warranty needs it, and what to do.
+func TestAnEngineThatAWarrantyNamesStays(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		engine := b.engine(b.boat)
+		w := b.create(Input{EngineID: &engine, ItemName: "Gearbox", PurchaseDate: "2026-01-10", Months: 24})
+		refused := func(want string) {
+			t.Helper()
+			_, err := b.boats.DeleteEngine(t.Context(), b.ada, b.boat, engine, "")
+			if wantKind(t, err, fault.Conflict); !strings.Contains(fault.Message(err), want) {
+				t.Errorf("%q lacks %q", fault.Message(err), want)
+			}
+		}
+		refused(`the warranty "Gearbox" names this engine`)
+		if _, err := b.Delete(t.Context(), b.ada, w.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		refused(`the deleted warranty "Gearbox" names this engine: restore it by POST /api/warranties/` + string(w.ID) + "/restore")
+		// What it says works.
+		if _, err := b.Restore(t.Context(), b.ada, w.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.update(w.ID, Patch{EngineID: ptr(fleet.EngineID(""))})
+		if _, err := b.Delete(t.Context(), b.ada, w.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.boats.DeleteEngine(t.Context(), b.ada, b.boat, engine, ""); err != nil {
+			t.Error(err)
+		}
+	})
+}

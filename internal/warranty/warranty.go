@@ -143,11 +143,13 @@ type Service struct {
 	events   *event.Outbox
 }
 
-// New makes the service, has it told of every reading of hours, and its
-// warranties found by search.
+// New makes the service, has it told of every reading of hours, its warranties
+// found by search, and what they name kept: papers and engines.
 func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, papers *document.Service, events *event.Outbox) *Service {
 	s := &Service{db: d, store: store, accounts: accounts, boats: boats, papers: papers, events: events}
 	boats.OnReading(s.remeasure)
+	boats.OnEngineDelete(engineNeeded)
+	papers.Hold("warranty_documents", "warranty_claim_documents", "warranty_claim_log")
 	papers.Include(document.Kind{Name: searchKind, Find: s.subject, Each: s.eachSubject})
 	return s
 }

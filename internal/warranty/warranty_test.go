@@ -31,6 +31,7 @@ type bench struct {
 	t     *testing.T
 	clock *testkit.Clock
 	blobs string // the folder of the store
+	queue *job.Queue
 	org   account.OrgID
 	boat  fleet.BoatID
 	ada   account.Actor // admin of org, which has the boat
@@ -57,7 +58,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
 			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 		queue.Register(papers.Jobs()...)
-		b := &bench{Service: New(d, store, accounts, boats, papers, events), t: t, clock: clock, blobs: blobs}
+		b := &bench{Service: New(d, store, accounts, boats, papers, events), t: t, clock: clock, blobs: blobs, queue: queue}
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.org = b.ada.Orgs(account.Admin)[0]
 		b.boat = b.newBoat("Calypso", "")

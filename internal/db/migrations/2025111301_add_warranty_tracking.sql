@@ -66,7 +66,7 @@ CREATE TABLE warranty_thresholds (
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (warranty_id, line_id, expires_on, days)
 );
-CREATE INDEX warranty_thresholds_due ON warranty_thresholds (state, due_on);
+CREATE INDEX warranty_thresholds_due ON warranty_thresholds (state, due_on, warranty_id, line_id, days);
 
 CREATE TABLE warranty_documents (
     warranty_id TEXT NOT NULL REFERENCES warranty_tracking (id),
