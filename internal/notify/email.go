@@ -177,10 +177,10 @@ func deliver(client *smtp.Client, e *envelope) (answer string, _ Outcome, _ erro
 
 var (
 	// The enhanced codes (RFC 3463) of a mailbox that is not there or closed.
-	noMailbox = regexp.MustCompile(`^5\.(1\.[1236]|1\.10|2\.1)\b`) //nolint:gochecknoglobals // compiled once
+	noMailbox = regexp.MustCompile(`^5\.(1\.[1236]|1\.10|2\.1)\b`)
 	// The words of servers that know no enhanced codes.
-	noMailboxWords = regexp.MustCompile(`(?i)no such (user|mailbox|recipient|address)|(user|recipient|mailbox|address) (is )?(unknown|not found)|unknown (user|recipient|mailbox)|does not exist`) //nolint:gochecknoglobals // compiled once
-	enhanced       = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)                                                                                                                              //nolint:gochecknoglobals // compiled once
+	noMailboxWords = regexp.MustCompile(`(?i)no such (user|mailbox|recipient|address)|(user|recipient|mailbox|address) (is )?(unknown|not found)|unknown (user|recipient|mailbox)|does not exist`)
+	enhanced       = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 )
 
 // verdict reads an answer to the mail; aboutRecipient says that the answer may

@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
 	"math/big"
 	"mime"
 	"mime/multipart"
@@ -71,9 +70,9 @@ func serveMail(t *testing.T, o mailOptions) *mailServer {
 		}
 		return session, nil
 	}))
-	s.Domain, s.AllowInsecureAuth, s.ErrorLog = "mail.example.com", true, log.New(io.Discard, "", 0)
+	s.Domain, s.AllowInsecureAuth, s.ErrorLog = "mail.example.com", true, quiet{}
 	settings := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +93,12 @@ func serveMail(t *testing.T, o mailOptions) *mailServer {
 	})
 	return m
 }
+
+// quiet is a log that nobody reads.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+func (quiet) Println(...any)        {}
 
 // certificate is one for 127.0.0.1 that signs itself.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
@@ -466,7 +471,7 @@ func TestEmailWithoutPassword(t *testing.T) {
 
 func TestEmailNobodyListens(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

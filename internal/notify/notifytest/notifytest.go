@@ -195,7 +195,7 @@ func testSecrets(t *testing.T, h Harness) {
 }
 
 // hostile are titles that want to be more than a title.
-var hostile = []string{ //nolint:gochecknoglobals // a constant list
+var hostile = []string{
 	"a\r\nBcc: evil@example.com\r\n\r\nbody",
 	"a\nX-Injected: 1", "a\rX-Injected: 1", "a\x00b",
 	"é\r\nX-Injected: 1", "=?utf-8?q?a=0D=0AX-Injected:_1?=",
