@@ -44,7 +44,7 @@ func TestSMSConforms(t *testing.T) {
 	notifytest.Run(t, func(t *testing.T) notifytest.Harness {
 		w := serveWeb(t, 201)
 		return notifytest.Harness{
-			Sender: smsSender(t, w.URL), To: "+41791234567", Secrets: []string{smsToken},
+			Channel: notify.SMS, Sender: smsSender(t, w.URL), To: "+41791234567", Secrets: []string{smsToken},
 			Answer: func(a notifytest.Answer) bool {
 				return w.answer(a, 201, `{"sid":"`+smsToken+`","message":"for `+smsToken+`"}`)
 			},
