@@ -152,6 +152,13 @@ func licence(t *testing.T, dir string) string {
 		t.Errorf("%s has no licence", dir)
 		return "?"
 	}
+	// A folder of that name (REUSE) holds those of code taken from elsewhere.
+	files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) == "LICENSES" })
+	taken, err := filepath.Glob(filepath.Join(dir, "LICENSES", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, taken...)
 	named := map[string]bool{}
 	for _, f := range files {
 		text, err := os.ReadFile(f)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/textproto"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type EmailConfig struct {
 	// Port 465 is encrypted from the start; on others STARTTLS is used where the
 	// server offers it, and demanded when there is a password. 0 means 587.
 	Port           int
+	ImplicitTLS    bool   // encrypted from the start on another port too
 	User, Password string // both empty: no authentication
 	From, FromName string
 	// BounceDomain is the domain of return paths, bounce+<ID>@; "" means From's.
@@ -65,6 +67,7 @@ func NewEmail(c EmailConfig) (_ *EmailSender, err error) {
 	if c.Port == 0 {
 		c.Port = submission
 	}
+	c.ImplicitTLS = c.ImplicitTLS || c.Port == implicitTLS
 	if (c.User == "") != (c.Password == "") {
 		return nil, fault.New(fault.Invalid, "an SMTP user needs a password, and a password a user")
 	}
@@ -110,7 +113,7 @@ func (s *EmailSender) dial(ctx context.Context) (*smtp.Client, error) {
 	settings := &tls.Config{ServerName: c.Host, RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12}
 	policy := mail.TLSOpportunistic
 	switch {
-	case c.Port == implicitTLS:
+	case c.ImplicitTLS:
 		policy = mail.NoTLS // for it is there already
 	case c.User != "":
 		policy = mail.TLSMandatory
@@ -118,7 +121,7 @@ func (s *EmailSender) dial(ctx context.Context) (*smtp.Client, error) {
 	options := []mail.Option{
 		mail.WithPort(c.Port), mail.WithTimeout(c.Timeout), mail.WithHELO(s.domain),
 		mail.WithTLSConfig(settings), mail.WithTLSPolicy(policy),
-		mail.WithDialContextFunc(connector(ctx, c.Port == implicitTLS, settings)),
+		mail.WithDialContextFunc(connector(ctx, c.ImplicitTLS, settings)),
 	}
 	if c.User != "" {
 		options = append(options, mail.WithUsername(c.User), mail.WithPassword(c.Password),
@@ -177,10 +180,10 @@ func deliver(client *smtp.Client, e *envelope) (answer string, _ Outcome, _ erro
 
 var (
 	// The enhanced codes (RFC 3463) of a mailbox that is not there or closed.
-	noMailbox = regexp.MustCompile(`^5\.(1\.[1236]|1\.10|2\.1)\b`) //nolint:gochecknoglobals // compiled once
+	noMailbox = regexp.MustCompile(`^5\.(1\.[1236]|1\.10|2\.1)\b`)
 	// The words of servers that know no enhanced codes.
-	noMailboxWords = regexp.MustCompile(`(?i)no such (user|mailbox|recipient|address)|(user|recipient|mailbox|address) (is )?(unknown|not found)|unknown (user|recipient|mailbox)|does not exist`) //nolint:gochecknoglobals // compiled once
-	enhanced       = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)                                                                                                                              //nolint:gochecknoglobals // compiled once
+	noMailboxWords = regexp.MustCompile(`(?i)no such (user|mailbox|recipient|address)|(user|recipient|mailbox|address) (is )?(unknown|not found)|unknown (user|recipient|mailbox)|does not exist`)
+	enhanced       = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}\b`)
 )
 
 // verdict reads an answer to the mail; aboutRecipient says that the answer may
@@ -204,7 +207,7 @@ func (s *EmailSender) reason(ctx context.Context, err error) string {
 		return hidden(strconv.Itoa(answer.Code)+" "+answer.Msg, s.secrets()...)
 	}
 	server := net.JoinHostPort(s.config.Host, strconv.Itoa(s.config.Port))
-	if cause := context.Cause(ctx); cause != nil {
+	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return "the mail server " + server + " did not answer in time"
 	}
 	return hidden("the mail server "+server+": "+strings.TrimSpace(err.Error()), s.secrets()...)

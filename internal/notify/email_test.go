@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
 	"math/big"
 	"mime"
 	"mime/multipart"
@@ -71,9 +70,9 @@ func serveMail(t *testing.T, o mailOptions) *mailServer {
 		}
 		return session, nil
 	}))
-	s.Domain, s.AllowInsecureAuth, s.ErrorLog = "mail.example.com", true, log.New(io.Discard, "", 0)
+	s.Domain, s.AllowInsecureAuth, s.ErrorLog = "mail.example.com", true, quiet{}
 	settings := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +93,12 @@ func serveMail(t *testing.T, o mailOptions) *mailServer {
 	})
 	return m
 }
+
+// quiet is a log that nobody reads.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+func (quiet) Println(...any)        {}
 
 // certificate is one for 127.0.0.1 that signs itself.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
@@ -294,7 +299,7 @@ func TestEmailConforms(t *testing.T) {
 		m := serveMail(t, mailOptions{})
 		echo := " for " + smtpPassword
 		return notifytest.Harness{
-			Sender: emailSender(t, m.config()), To: "captain@example.org", Secrets: []string{smtpPassword},
+			Channel: notify.Email, Sender: emailSender(t, m.config()), To: "captain@example.org", Secrets: []string{smtpPassword},
 			Answer: func(a notifytest.Answer) bool {
 				m.set("rcpt", map[notifytest.Answer]error{
 					notifytest.Refuse: &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "not wanted" + echo},
@@ -464,9 +469,39 @@ func TestEmailWithoutPassword(t *testing.T) {
 	}
 }
 
+func TestEmailEncryptedFromTheStart(t *testing.T) {
+	t.Parallel()
+	m := serveMail(t, mailOptions{implicit: true})
+	c := m.config()
+	c.ImplicitTLS = true
+	if r := emailSender(t, c).Send(t.Context(), reminder()); r.Outcome != notify.Accepted || !m.arrived()[0].encrypted {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestEmailServerIsSilent: a server that takes the connection and says nothing
+// costs no more than the time set for a mail.
+func TestEmailServerIsSilent(t *testing.T) {
+	t.Parallel()
+	for _, implicit := range []bool{false, true} {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		s := emailSender(t, notify.EmailConfig{
+			Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, ImplicitTLS: implicit,
+			From: "docs@example.com", Now: clock, Timeout: 100 * time.Millisecond,
+		})
+		if r := s.Send(t.Context(), reminder()); r.Outcome != notify.Deferred || !strings.Contains(r.Reason, "in time") {
+			t.Errorf("implicit %v: %+v", implicit, r)
+		}
+	}
+}
+
 func TestEmailNobodyListens(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type DKIM struct {
 // that nobody adds them on the way. RFC 8058 wants the two of unsubscribing.
 // Those that say who speaks, to whom and of what are named twice: then a second
 // one breaks the signature too.
-var signedHeaders = []string{ //nolint:gochecknoglobals // a constant list
+var signedHeaders = []string{
 	"From", "To", "Subject", "Date", "Message-ID", "Content-Type", "MIME-Version",
 	"Auto-Submitted", "List-Unsubscribe", "List-Unsubscribe-Post", "Reply-To", "Cc",
 	"From", "Subject", "To",

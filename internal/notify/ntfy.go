@@ -62,7 +62,7 @@ func (s *NtfySender) Send(ctx context.Context, m Message) Receipt {
 	return read(resp).receipt(name, req.URL.RawQuery)
 }
 
-var topicName = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`) //nolint:gochecknoglobals // compiled once
+var topicName = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
 // topic is the address that a topic, or the whole of its address, stands for,
 // and its name.

@@ -35,7 +35,7 @@ func TestNtfyConforms(t *testing.T) {
 	notifytest.Run(t, func(t *testing.T) notifytest.Harness {
 		w := serveWeb(t, 200)
 		return notifytest.Harness{
-			Sender: ntfySender(t, w.URL, loopback), To: ntfyTopic, Secrets: []string{ntfyTopic},
+			Channel: notify.Ntfy, Sender: ntfySender(t, w.URL, loopback), To: ntfyTopic, Secrets: []string{ntfyTopic},
 			Answer: func(a notifytest.Answer) bool {
 				return w.answer(a, 200, `{"code":1,"error":"topic `+ntfyTopic+`"}`)
 			},

@@ -28,7 +28,7 @@ func TestOutboxConforms(t *testing.T) {
 	notifytest.Run(t, func(t *testing.T) notifytest.Harness {
 		dir := filepath.Join(t.TempDir(), "outbox")
 		return notifytest.Harness{
-			Sender: outbox(t, dir, slog.New(slog.DiscardHandler)), To: "captain@example.org",
+			Channel: notify.Email, Sender: outbox(t, dir, slog.New(slog.DiscardHandler)), To: "captain@example.org",
 			Answer: func(a notifytest.Answer) bool { return a == notifytest.Accept },
 			Arrivals: func() []notifytest.Arrival {
 				files, err := filepath.Glob(filepath.Join(dir, "*.eml"))

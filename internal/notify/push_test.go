@@ -157,7 +157,7 @@ func TestPushConforms(t *testing.T) {
 		s, _ := pushSender(t, loopback)
 		auth, endpoint := b64(b.auth), w.URL+"/push/of-this-browser"
 		return notifytest.Harness{
-			Sender: s, To: b.subscribed(t, endpoint), Secrets: []string{auth, endpoint},
+			Channel: notify.Push, Sender: s, To: b.subscribed(t, endpoint), Secrets: []string{auth, endpoint},
 			Answer: func(a notifytest.Answer) bool {
 				return w.answer(a, 201, `{"message":"`+auth+` at `+endpoint+`"}`)
 			},

@@ -56,7 +56,7 @@ func NewSMS(c SMSConfig, client Doer) (_ *SMSSender, err error) {
 func (s *SMSSender) Channel() Channel { return SMS }
 
 // telephone is a number as E.164 writes it.
-var telephone = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`) //nolint:gochecknoglobals // compiled once
+var telephone = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
 // Send posts the message once.
 func (s *SMSSender) Send(ctx context.Context, m Message) Receipt {
@@ -178,7 +178,7 @@ func ucs2Size(r rune) int {
 }
 
 // typography is what keyboards add to plain characters.
-var typography = strings.NewReplacer( //nolint:gochecknoglobals // a constant table
+var typography = strings.NewReplacer(
 	"’", "'", "‘", "'", "“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "–", "-", "—", "-",
 	"…", "...", "\u00a0", " ", "\u202f", " ", "œ", "oe", "Œ", "OE", "•", "*", "·", "-",
 )

@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func TestSMSConforms(t *testing.T) {
 	notifytest.Run(t, func(t *testing.T) notifytest.Harness {
 		w := serveWeb(t, 201)
 		return notifytest.Harness{
-			Sender: smsSender(t, w.URL), To: "+41791234567", Secrets: []string{smsToken},
+			Channel: notify.SMS, Sender: smsSender(t, w.URL), To: "+41791234567", Secrets: []string{smsToken},
 			Answer: func(a notifytest.Answer) bool {
 				return w.answer(a, 201, `{"sid":"`+smsToken+`","message":"for `+smsToken+`"}`)
 			},
@@ -75,7 +76,7 @@ func TestSMSRequest(t *testing.T) {
 	for i, from := range []string{"MessagingServiceSid=MG9&", "From=%2B15550001111&"} {
 		r := w.requests()[i]
 		user, password, _ := r.BasicAuth()
-		if r.URL.Path != "/2010-04-01/Accounts/AC123/Messages.json" || r.Method != "POST" || user != "AC123" || password != smsToken {
+		if r.URL.Path != "/2010-04-01/Accounts/AC123/Messages.json" || r.Method != http.MethodPost || user != "AC123" || password != smsToken {
 			t.Errorf("%s %s as %s", r.Method, r.URL, user)
 		}
 		if !strings.Contains(r.body, from) || !strings.Contains(r.body, "To=%2B41791234567") {

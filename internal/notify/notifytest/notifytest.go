@@ -39,8 +39,9 @@ type Arrival struct {
 
 // Harness is a sender with the server that it sends to.
 type Harness struct {
-	Sender notify.Sender
-	To     string
+	Sender  notify.Sender
+	Channel notify.Channel
+	To      string
 	// Answer changes the server's answers, each of which repeats every secret it
 	// knows. It returns false when this server cannot answer so.
 	Answer func(Answer) bool
@@ -113,6 +114,9 @@ func answers(t *testing.T, h Harness, a Answer) {
 }
 
 func testAccepted(t *testing.T, h Harness) {
+	if got := h.Sender.Channel(); got != h.Channel {
+		t.Errorf("the channel is %q", got)
+	}
 	m := message(h)
 	got := accepted(t, h, m)
 	if got.Title != m.Title || !strings.Contains(got.Text, m.Text) || got.Link != m.Link {
@@ -195,7 +199,7 @@ func testSecrets(t *testing.T, h Harness) {
 }
 
 // hostile are titles that want to be more than a title.
-var hostile = []string{ //nolint:gochecknoglobals // a constant list
+var hostile = []string{
 	"a\r\nBcc: evil@example.com\r\n\r\nbody",
 	"a\nX-Injected: 1", "a\rX-Injected: 1", "a\x00b",
 	"é\r\nX-Injected: 1", "=?utf-8?q?a=0D=0AX-Injected:_1?=",
