@@ -23,6 +23,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/warranty"
+	"navidocs/internal/webhook"
 )
 
 // Services are what the operations call.
@@ -31,6 +32,7 @@ type Services struct {
 	Boats      *fleet.Service
 	Documents  *document.Service
 	Warranties *warranty.Service
+	Webhooks   *webhook.Service
 	Jobs       *job.Queue
 }
 
@@ -108,6 +110,7 @@ func New(s Services, c Config) *API {
 	a.documentOperations()
 	a.searchOperations()
 	a.warrantyOperations()
+	a.webhookOperations()
 	a.metaOperations()
 	return a
 }

@@ -64,6 +64,11 @@ var Permissions = map[string]Permission{
 	"list-claim-documents": viewer, "link-claim-document": member, "unlink-claim-document": member,
 	"list-claim-log": viewer, "add-claim-log": member, "make-claim-package": {Role: account.Member, Fresh: true},
 
+	"list-webhooks": manager, "create-webhook": {Role: account.Manager, Fresh: true}, "get-webhook": manager, "replace-webhook": manager,
+	"update-webhook": manager, "delete-webhook": manager, "test-webhook": manager,
+	"rotate-webhook-secret": {Role: account.Manager, Fresh: true}, "resume-webhook": manager,
+	"list-deliveries": manager, "get-delivery": manager, "replay-delivery": manager, "replay-deliveries": manager,
+
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,
 }

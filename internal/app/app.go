@@ -26,6 +26,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document"
 	"navidocs/internal/document/extract"
+	"navidocs/internal/egress"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
@@ -33,6 +34,7 @@ import (
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/warranty"
+	"navidocs/internal/webhook"
 )
 
 // Options are what the configuration does not say.
@@ -52,6 +54,7 @@ type App struct {
 	Boats      *fleet.Service
 	Documents  *document.Service
 	Warranties *warranty.Service
+	Webhooks   *webhook.Service
 	Events     *event.Outbox
 	Jobs       *job.Queue
 	Backups    *backup.Service
@@ -103,7 +106,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -197,10 +200,24 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
+	if err := a.newWebhooks(); err != nil {
+		return err
+	}
 	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
 		return err
 	}
 	a.registerJobs()
+	return nil
+}
+
+func (a *App) newWebhooks() error {
+	c := a.options.Config.Webhook
+	client, err := egress.New(egress.Options{Allow: c.EgressAllow, Timeout: c.Timeout})
+	if err != nil {
+		return err
+	}
+	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, MaxRetries: c.MaxRetries})
+	a.Events.Subscribe(a.Webhooks.Consume)
 	return nil
 }
 
@@ -213,7 +230,7 @@ func oldKeys(secrets []string) (keys [][]byte) {
 
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
-		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers()},
+		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), webhook.Queue: webhook.Workers},
 		Observe: a.metrics.observeJob,
 	})
 }
@@ -246,6 +263,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Events.Jobs()...)
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
+	a.Jobs.Register(a.Webhooks.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -255,6 +273,8 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(time.Hour, func() job.Args { return nightlyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
+	a.Jobs.Every(time.Minute, func() job.Args { return webhook.WakeArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
 }
 
