@@ -82,6 +82,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.backupSteps(sc)
 	w.damageSteps(sc)
 	w.warrantySteps(sc)
+	w.webhookSteps(sc)
 }
 
 func (w *world) newServer() error {

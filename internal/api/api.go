@@ -24,6 +24,7 @@ import (
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
 	"navidocs/internal/warranty"
+	"navidocs/internal/webhook"
 )
 
 // Services are what the operations call.
@@ -33,6 +34,7 @@ type Services struct {
 	Documents     *document.Service
 	Warranties    *warranty.Service
 	Notifications *notify.Service
+	Webhooks      *webhook.Service
 	Jobs          *job.Queue
 }
 
@@ -114,6 +116,7 @@ func New(s Services, c Config) *API {
 	a.warrantyOperations()
 	a.notificationOperations()
 	a.eventOperations()
+	a.webhookOperations()
 	a.metaOperations()
 	return a
 }

@@ -74,6 +74,10 @@ var Permissions = map[string]Permission{
 	"list-notification-templates": manager, "get-notification-template": manager, "put-notification-template": admin,
 	"reset-notification-template": admin, "preview-notification-template": manager,
 	"list-event-types": signedIn,
+	"list-webhooks":    manager, "create-webhook": {Role: account.Manager, Fresh: true}, "get-webhook": manager, "replace-webhook": manager,
+	"update-webhook": manager, "delete-webhook": manager, "test-webhook": manager,
+	"rotate-webhook-secret": {Role: account.Manager, Fresh: true}, "resume-webhook": manager,
+	"list-deliveries": manager, "get-delivery": manager, "replay-delivery": manager, "replay-deliveries": manager,
 
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/png"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,11 @@ var bodies = map[string]string{
 	"update-claim":        `{"story":"It stopped"}`,
 	"add-claim-log":       `{"direction":"sent","channel":"phone","text":"They call back"}`,
 
+	"create-webhook":    `{"url":"RECEIVER","event_types":["*"]}`,
+	"replace-webhook":   `{"url":"RECEIVER","event_types":["boat.created"]}`,
+	"update-webhook":    `{"status":"paused"}`,
+	"replay-deliveries": `{"since":"2026-01-01T00:00:00Z"}`,
+
 	"link-warranty-document": `{"document_id":"DOCUMENT","purpose":"terms"}`,
 	"link-claim-document":    `{"document_id":"DOCUMENT","purpose":"estimate"}`,
 }
@@ -59,12 +65,15 @@ var bodies = map[string]string{
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job string
+	webhook, delivery                                                                   string
 }
 
 func TestPermissionWalk(t *testing.T) {
 	t.Parallel()
-	apptest.Each(t, apptest.Options{Settings: []string{"JWT_SECRET=" + jwtSecret}}, func(t *testing.T, s *apptest.Server) {
-		w := newWalk(t, s)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(receiver.Close)
+	apptest.Each(t, apptest.Options{Settings: []string{"JWT_SECRET=" + jwtSecret, "EGRESS_ALLOW=127.0.0.1"}}, func(t *testing.T, s *apptest.Server) {
+		w := newWalk(t, s, receiver.URL)
 		for path, item := range s.API.OpenAPI().Paths {
 			for method, operation := range operations(item) {
 				w.walk(t, method, path, operation.OperationID)
@@ -80,6 +89,8 @@ type walk struct {
 	s        *apptest.Server
 	roles    map[account.Role]*apptest.Client
 	stranger *apptest.Client
+	receiver string
+	hook     string // of the last fixture
 	ready    fixture
 	seen     map[string]bool
 	n        int
@@ -94,9 +105,9 @@ var personal = map[string]bool{
 	"read-all-notifications": true, "set-phone": true, "confirm-phone": true, "forget-phone": true, "subscribe-push": true, "unsubscribe-push": true,
 }
 
-func newWalk(t *testing.T, s *apptest.Server) *walk {
+func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 	t.Helper()
-	w := &walk{s: s, roles: map[account.Role]*apptest.Client{}, seen: map[string]bool{}}
+	w := &walk{s: s, receiver: receiver, roles: map[account.Role]*apptest.Client{}, seen: map[string]bool{}}
 	admin := s.User("admin@example.org", "", "")
 	w.roles[account.Admin] = admin
 	for _, role := range allRoles[:3] {
@@ -136,6 +147,13 @@ func (w *walk) fixture(t *testing.T) fixture {
 	for _, of := range []string{"", "/claims/" + f.claim} {
 		c.Want(http.StatusCreated, "POST", "/api/warranties/"+f.warranty+of+"/documents", map[string]string{"document_id": f.document, "purpose": "report"})
 	}
+	if w.n > 2 { // an organization has at most twenty; the first stays
+		c.Do("DELETE", "/api/webhooks/"+w.hook, nil)
+	}
+	f.webhook = id("/api/webhooks", map[string]any{"url": w.receiver, "event_types": []string{"walk.never"}})
+	var tested struct{ ID string }
+	c.Want(http.StatusOK, "POST", "/api/webhooks/"+f.webhook+"/test", nil).Into(w.s, &tested)
+	f.delivery, w.hook = tested.ID, f.webhook
 	other := c.Upload("other.png", pictureOf(t, -w.n), "boat_id="+f.boat, "type=PHO")
 	f.photo = id("/api/boats/"+f.boat+"/photos", map[string]string{"document_id": string(other.ID)})
 	return f
@@ -232,7 +250,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 		return
 	}
 	got := w.call(w.stranger, method, path, id, w.ready)
-	if id == "create-boat" || id == "create-contact" || id == "create-organization" || id == "upload-document" || strings.Contains(id, "notification-template") { // theirs, in their own organization
+	if id == "create-boat" || id == "create-contact" || id == "create-webhook" || id == "create-organization" || id == "upload-document" || strings.Contains(id, "notification-template") { // theirs, in their own organization
 		if got.Status >= 300 && got.Status != http.StatusNotFound {
 			t.Errorf("%s as a stranger: %d", id, got.Status)
 		}
@@ -244,7 +262,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 }
 
 func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) apptest.Answer {
-	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document)
+	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document, "RECEIVER", w.receiver)
 	if id == "upload-document" {
 		w.n++
 		return c.UploadAnswer("up.txt", bytes.Repeat([]byte("up "), w.n), "", "boat_id="+f.boat)
@@ -262,6 +280,7 @@ func fill(path string, f fixture) string {
 	first := map[string]string{
 		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
 		"notifications": "another", "notification-templates": "warranty.expired:email:en",
+		"webhooks": f.webhook, "deliveries": f.delivery,
 	}[strings.Split(path, "/")[2]]
 	return strings.NewReplacer("{id}", first, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
 		"{claim}", f.claim, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))

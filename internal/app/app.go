@@ -26,6 +26,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document"
 	"navidocs/internal/document/extract"
+	"navidocs/internal/egress"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
@@ -34,6 +35,7 @@ import (
 	"navidocs/internal/kv"
 	"navidocs/internal/notify"
 	"navidocs/internal/warranty"
+	"navidocs/internal/webhook"
 )
 
 // Options are what the configuration does not say.
@@ -54,6 +56,7 @@ type App struct {
 	Documents     *document.Service
 	Warranties    *warranty.Service
 	Notifications *notify.Service
+	Webhooks      *webhook.Service
 	Events        *event.Outbox
 	Jobs          *job.Queue
 	Backups       *backup.Service
@@ -105,7 +108,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Notifications: a.Notifications, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -204,6 +207,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.newWebhooks(client)
 	if err := a.buildNotifications(ctx, client); err != nil {
 		return err
 	}
@@ -225,6 +229,12 @@ func baseURL(c config.Config) string {
 	return fmt.Sprintf("http://localhost:%d", c.Server.Port)
 }
 
+func (a *App) newWebhooks(client *egress.Client) {
+	c := a.options.Config.Webhook
+	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, MaxRetries: c.MaxRetries})
+	a.Events.Subscribe(a.Webhooks.Consume)
+}
+
 func oldKeys(secrets []string) (keys [][]byte) {
 	for _, s := range secrets {
 		keys = append(keys, []byte(s))
@@ -234,7 +244,7 @@ func oldKeys(secrets []string) (keys [][]byte) {
 
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
-		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8},
+		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers},
 		Observe: a.metrics.observeJob,
 	})
 }
@@ -245,6 +255,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Documents.Jobs()...)
 	a.Jobs.Register(a.Notifications.Jobs()...)
 	a.Jobs.Register(a.Warranties.Jobs()...)
+	a.Jobs.Register(a.Webhooks.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -255,6 +266,8 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return warranty.RemindArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
+	a.Jobs.Every(time.Minute, func() job.Args { return webhook.WakeArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -287,17 +288,32 @@ func (q *Queue) Enqueue(ctx context.Context, tx *db.Tx, args Args, queue string)
 	return q.EnqueueAt(ctx, tx, args, queue, time.Time{})
 }
 
-// EnqueueAt adds a job that is not to run before an instant.
+// EnqueueAt adds a job that is not to run before an instant. It runs about a
+// second after that at the latest, when a worker is free.
 func (q *Queue) EnqueueAt(ctx context.Context, tx *db.Tx, args Args, queue string, at time.Time) (err error) {
 	defer fault.Wrap(&err, "enqueue %s", args.Kind())
-	o := &river.InsertOpts{MaxAttempts: q.max[args.Kind()], Queue: queue, ScheduledAt: at}
-	if tx.Engine == db.SQLite {
-		_, err = q.lite.InsertTx(ctx, tx.SQL(), args, o)
-	} else {
-		_, err = q.pg.InsertTx(ctx, tx.PGX(), args, o)
+	ahead := time.Until(at) //nolint:forbidigo // River's clock, not a domain's
+	if ahead <= 0 {
+		at = time.Time{} // now, of which River tells the workers
 	}
+	o := &river.InsertOpts{MaxAttempts: q.max[args.Kind()], Queue: queue, ScheduledAt: at}
+	var made *rivertype.JobInsertResult
+	if tx.Engine == db.SQLite {
+		made, err = q.lite.InsertTx(ctx, tx.SQL(), args, o)
+	} else {
+		made, err = q.pg.InsertTx(ctx, tx.PGX(), args, o)
+	}
+	if err != nil || ahead <= 0 || ahead > lookahead {
+		return err
+	}
+	// River looks every few seconds which scheduled jobs are due; what is
+	// available is looked at every second, and not taken before its time either.
+	_, err = tx.Exec(ctx, "UPDATE river_job SET state = 'available' WHERE id = $1", made.Job.ID)
 	return err
 }
+
+// lookahead is longer than the time between River's looks at scheduled jobs.
+const lookahead = 10 * time.Second
 
 // Cancel makes an error final: no attempt follows.
 func Cancel(err error) error { return river.JobCancel(err) }
