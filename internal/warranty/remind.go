@@ -1,6 +1,7 @@
 package warranty
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -77,6 +78,7 @@ func (s *Service) remind(ctx context.Context, done func(*db.Tx) error) error {
 type reminder struct {
 	Threshold
 
+	live     bool // there is a cover, and a boat
 	org      account.OrgID
 	whole    fleet.Date // the end of the warranty itself
 	timeZone string
@@ -93,26 +95,32 @@ type remindAt struct {
 
 func (r *reminder) at() remindAt { return remindAt{r.DueOn, r.data.WarrantyID, r.LineID, r.Days} }
 
-// selectDue reads thresholds of all organizations in the order of its index, so
-// that it reads no more of them than it returns. Who is on the far side of the
-// date line has tomorrow's date: what is due there may not be elsewhere, which
-// is left to the caller.
-const selectDue = `SELECT t.line_id, t.expires_on, t.days, t.due_on, w.org_id, w.expiration_date, w.id, w.boat_id, b.name, w.item_name, w.provider,
-	w.equipment_id, COALESCE(e.name, ''), COALESCE(l.coverage, ''), ` + zone + `
-	FROM warranty_thresholds t JOIN warranty_tracking w ON w.id = t.warranty_id JOIN boats b ON b.id = w.boat_id
-	JOIN organization_settings o ON o.org_id = w.org_id LEFT JOIN equipment e ON e.id = w.equipment_id LEFT JOIN warranty_lines l ON l.id = t.line_id
-	WHERE t.state = 'due' AND t.due_on <= $1 AND (t.due_on, t.warranty_id, t.line_id, t.days) > ($2, $3, $4, $5)
-	AND w.state = 'active' AND w.deleted_at IS NULL AND b.deleted_at IS NULL
-	ORDER BY t.due_on, t.warranty_id, t.line_id, t.days LIMIT $6`
+func (a remindAt) compare(b remindAt) int {
+	return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.id, b.id), cmp.Compare(a.line, b.line), cmp.Compare(a.days, b.days))
+}
 
-func dueAfter(ctx context.Context, q *db.Tx, after remindAt) ([]reminder, error) {
-	latest := addDays(Today(q.Now(), ""), 1)
-	return db.Collect(ctx, q, func(r db.Row) (x reminder, err error) {
+// selectDue reads thresholds of all organizations in the order of their index:
+// before anything is joined, so that no more of them are read than returned,
+// whatever the database knows of its tables. What is due by tomorrow's date in
+// UTC may be due somewhere already; for the others it is left to the caller.
+const selectDue = `SELECT t.line_id, t.expires_on, t.days, t.due_on, w.state = 'active' AND w.deleted_at IS NULL AND b.deleted_at IS NULL,
+	w.org_id, w.expiration_date, w.id, w.boat_id, b.name, w.item_name, w.provider, w.equipment_id, COALESCE(e.name, ''), COALESCE(l.coverage, ''), ` + zone + `
+	FROM (SELECT warranty_id, line_id, expires_on, days, due_on FROM warranty_thresholds
+		WHERE state = 'due' AND due_on <= $1 AND (due_on, warranty_id, line_id, days) > ($2, $3, $4, $5)
+		ORDER BY due_on, warranty_id, line_id, days LIMIT $6) t
+	JOIN warranty_tracking w ON w.id = t.warranty_id JOIN boats b ON b.id = w.boat_id JOIN organization_settings o ON o.org_id = w.org_id
+	LEFT JOIN equipment e ON e.id = w.equipment_id LEFT JOIN warranty_lines l ON l.id = t.line_id`
+
+func dueAfter(ctx context.Context, tx *db.Tx, after remindAt) ([]reminder, error) {
+	latest := addDays(Today(tx.Now(), ""), 1)
+	all, err := db.Collect(ctx, tx, func(r db.Row) (x reminder, err error) {
 		d := &x.data
-		err = r.Scan(&x.LineID, &x.ExpiresOn, &x.Days, &x.DueOn, &x.org, &x.whole, &d.WarrantyID, &d.BoatID, &d.BoatName, &d.ItemName, &d.Provider,
-			&d.EquipmentID, &d.EquipmentName, &d.Coverage, &x.timeZone)
+		err = r.Scan(&x.LineID, &x.ExpiresOn, &x.Days, &x.DueOn, &x.live, &x.org, &x.whole, &d.WarrantyID, &d.BoatID, &d.BoatName, &d.ItemName,
+			&d.Provider, &d.EquipmentID, &d.EquipmentName, &d.Coverage, &x.timeZone)
 		return x, err
 	}, selectDue, latest, after.due, after.id, after.line, after.days, remindBatch)
+	slices.SortFunc(all, func(a, b reminder) int { return a.at().compare(b.at()) }) // a join keeps no order
+	return all, err
 }
 
 // tellDue marks what is due in the order in which it was read, which is that of
@@ -122,7 +130,7 @@ func (s *Service) tellDue(ctx context.Context, tx *db.Tx, batch []reminder) erro
 	var won []reminder
 	for _, r := range batch {
 		today := Today(tx.Now(), r.timeZone)
-		if r.DueOn > today {
+		if !r.live || r.DueOn > today {
 			continue
 		}
 		r.Days = mostUrgent(r.ExpiresOn, today)
