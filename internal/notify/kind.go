@@ -55,11 +55,11 @@ func soon(values map[string]string) bool {
 // kinds are by event type what people are told.
 var kinds = map[string]kind{
 	"warranty.expiring": {
-		audience: account.Member, channels: aloud, reminder: true, urgent: soon, subject: "warranty_id", due: []string{"expiration_date", "threshold_days"},
+		audience: account.Member, channels: aloud, reminder: true, urgent: soon, subject: "warranty_id", due: []string{"expiration_date", "threshold_days", "coverage"},
 		fields: map[string]string{"days_left": "days_until_expiration"}, needs: []string{"item_name", "expiration_date"}, also: []string{"provider", "days_left"}, page: "warranties/",
 	},
 	"warranty.expired": {
-		audience: account.Member, channels: aloud, reminder: true, urgent: never, subject: "warranty_id", due: []string{"expiration_date"},
+		audience: account.Member, channels: aloud, reminder: true, urgent: never, subject: "warranty_id", due: []string{"expiration_date", "coverage"},
 		needs: []string{"item_name", "expiration_date"}, also: []string{"provider"}, page: "warranties/",
 	},
 	"document.processed": {
