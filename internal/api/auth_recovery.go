@@ -19,8 +19,8 @@ type forgotInput struct {
 	}
 }
 
-// forgotten is the same for every address.
-type forgotten struct {
+// said answers what has nothing to show.
+type said struct {
 	Message string `json:"message"`
 }
 
@@ -44,26 +44,26 @@ func (a *API) recoveryOperations() {
 			return answer(a.Accounts.VerifyEmail(ctx, who, in.Body.Token))
 		})
 	add(a, op{
-		id: "resend-verification", method: http.MethodPost, path: "/api/auth/email/resend", tag: "auth", status: http.StatusNoContent,
+		id: "resend-verification", method: http.MethodPost, path: "/api/auth/email/resend", tag: "auth",
 		summary: "Mail yourself a new link that confirms your address",
-	}, func(ctx context.Context, who account.Actor, _ *struct{}) (*struct{}, error) {
-		return nil, a.Accounts.ResendVerification(ctx, who)
+	}, func(ctx context.Context, who account.Actor, _ *struct{}) (*body[said], error) {
+		return answer(said{"a new link is on its way to your address"}, a.Accounts.ResendVerification(ctx, who))
 	})
 	add(a, op{id: "forgot-password", method: http.MethodPost, path: "/api/auth/password/forgot", tag: "auth", summary: "Mail a link that sets a new password, if the address is registered"},
-		func(ctx context.Context, who account.Actor, in *forgotInput) (*body[forgotten], error) {
-			said := forgotten{"if this address is registered, a link is on its way to it, which sets a new password within the hour"}
-			return answer(said, a.Accounts.ForgotPassword(ctx, who, in.Body.Email))
+		func(ctx context.Context, who account.Actor, in *forgotInput) (*body[said], error) {
+			same := said{"if this address is registered, a link is on its way to it, which sets a new password within the hour"}
+			return answer(same, a.Accounts.ForgotPassword(ctx, who, in.Body.Email))
 		})
 	add(a, op{
-		id: "reset-password", method: http.MethodPost, path: "/api/auth/password/reset", tag: "auth", status: http.StatusNoContent,
+		id: "reset-password", method: http.MethodPost, path: "/api/auth/password/reset", tag: "auth",
 		summary: "Set a new password with the token mailed for it, once; all sessions end",
-	}, func(ctx context.Context, who account.Actor, in *resetInput) (*struct{}, error) {
-		return nil, a.Accounts.ResetPassword(ctx, who, in.Body.Token, in.Body.Password)
+	}, func(ctx context.Context, who account.Actor, in *resetInput) (*body[said], error) {
+		return answer(said{"the new password is set and every session has ended: sign in"}, a.Accounts.ResetPassword(ctx, who, in.Body.Token, in.Body.Password))
 	})
 	add(a, op{
-		id: "change-password", method: http.MethodPost, path: "/api/auth/password/change", tag: "auth", status: http.StatusNoContent,
+		id: "change-password", method: http.MethodPost, path: "/api/auth/password/change", tag: "auth",
 		summary: "Change your password; your other sessions end",
-	}, func(ctx context.Context, who account.Actor, in *changeInput) (*struct{}, error) {
-		return nil, a.Accounts.ChangePassword(ctx, who, in.Body.Current, in.Body.Password)
+	}, func(ctx context.Context, who account.Actor, in *changeInput) (*body[said], error) {
+		return answer(said{"the password is changed and your other sessions have ended"}, a.Accounts.ChangePassword(ctx, who, in.Body.Current, in.Body.Password))
 	})
 }

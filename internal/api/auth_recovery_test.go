@@ -84,7 +84,7 @@ func TestResettingAPassword(t *testing.T) {
 		reset := map[string]string{"token": mails.token(t, "account.reset_password", "ada@example.org"), "password": "short"}
 		problemOf(t, s, anyone.Want(http.StatusBadRequest, "POST", "/api/auth/password/reset", reset))
 		reset["password"] = "another long passphrase"
-		anyone.Want(http.StatusNoContent, "POST", "/api/auth/password/reset", reset)
+		anyone.Want(http.StatusOK, "POST", "/api/auth/password/reset", reset)
 		problemOf(t, s, anyone.Want(http.StatusBadRequest, "POST", "/api/auth/password/reset", reset))
 		c.Want(http.StatusUnauthorized, "GET", "/api/auth/me", nil)
 		s.SignIn("ada@example.org", "another long passphrase").Want(http.StatusOK, "GET", "/api/auth/me", nil)
@@ -99,7 +99,7 @@ func TestChangingAPassword(t *testing.T) {
 		change := map[string]string{"current": "a guess", "password": "another long passphrase"}
 		problemOf(t, s, c.Want(http.StatusBadRequest, "POST", "/api/auth/password/change", change))
 		change["current"] = apptest.Password
-		c.Want(http.StatusNoContent, "POST", "/api/auth/password/change", change)
+		c.Want(http.StatusOK, "POST", "/api/auth/password/change", change)
 		c.Want(http.StatusOK, "GET", "/api/auth/me", nil)
 		other.Want(http.StatusUnauthorized, "GET", "/api/auth/me", nil)
 	})

@@ -54,7 +54,7 @@ func TestKeysAreMadeOnceAndForTheirOwnerAlone(t *testing.T) {
 	}
 	keys := filepath.Join(home, "data", "keys")
 	entries, err := os.ReadDir(keys)
-	if err != nil || len(entries) != 3 {
+	if err != nil || len(entries) != 4 {
 		t.Fatal(entries, err)
 	}
 	for _, e := range entries {
