@@ -413,17 +413,6 @@ func (w *rangeWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// recheck is how often an open stream asks whether its reader still may read.
-const recheck = 30 * time.Second
-
-// What a browser waits before it opens a stream again: retry when it lost one,
-// reconnect when we ended it because the server stops and the next one is there.
-// The next stream begins with retry, so that reconnect does not last.
-const (
-	retry     = 3 * time.Second
-	reconnect = 100 * time.Millisecond
-)
-
 // progress streams the document each time it changes, until it has ended or the
 // server stops.
 func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.StreamResponse, error) {
@@ -431,42 +420,14 @@ func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.
 	if _, err := a.Documents.Document(ctx, who, id); err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		ctx, cancel := context.WithCancel(hctx.Context())
-		defer cancel()
-		_, w := humago.Unwrap(hctx)
-		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprintf(w, "retry: %d\n\n", retry.Milliseconds())
-		control := http.NewResponseController(w)
-		changed, tick := a.config.Watch(ctx, id), time.NewTicker(recheck)
-		defer tick.Stop()
-		for {
-			d, err := a.Documents.Document(ctx, who, id)
-			if err != nil || a.event(w, d) != nil || control.Flush() != nil || ended(d) {
-				return
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if !a.Accounts.Alive(ctx, who) {
-					return
-				}
-			case _, ok := <-changed:
-				if !ok {
-					if ctx.Err() == nil {
-						comeBack(w)
-					}
-					return
-				}
-			}
+	watch := func(ctx context.Context) <-chan struct{} { return a.config.Watch(ctx, id) }
+	return a.stream(who, watch, func(ctx context.Context, w io.Writer) (more bool, err error) {
+		d, err := a.Documents.Document(ctx, who, id)
+		if err == nil {
+			err = a.event(w, d)
 		}
-	}}, nil
-}
-
-// comeBack tells the reader of a stream to open it again.
-func comeBack(w io.Writer) {
-	fmt.Fprintf(w, "retry: %d\nevent: reconnect\ndata: {}\n\n", reconnect.Milliseconds())
+		return !ended(d), err
+	}), nil
 }
 
 func ended(d document.Document) bool {

@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"navidocs/internal/account"
 	"navidocs/internal/notify"
@@ -207,41 +206,16 @@ func (a *API) notificationStream(ctx context.Context, who account.Actor, in *str
 			last = newest[0].ID
 		}
 	}
-	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		ctx, cancel := context.WithCancel(hctx.Context())
-		defer cancel()
-		_, w := humago.Unwrap(hctx)
-		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprintf(w, "retry: %d\n\n", retry.Milliseconds())
-		news, tick := a.config.Notified(ctx, who.UserID), time.NewTicker(recheck)
-		defer tick.Stop()
-		for {
-			var err error
-			if last, err = a.sendNews(ctx, w, who, last); err != nil {
-				return
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if !a.Accounts.Alive(ctx, who) {
-					return
-				}
-			case _, ok := <-news:
-				if !ok {
-					if ctx.Err() == nil {
-						comeBack(w)
-					}
-					return
-				}
-			}
-		}
-	}}, nil
+	watch := func(ctx context.Context) <-chan struct{} { return a.config.Notified(ctx, who.UserID) }
+	return a.stream(who, watch, func(ctx context.Context, w io.Writer) (more bool, err error) {
+		last, err = a.sendNews(ctx, w, who, last)
+		return true, err
+	}), nil
 }
 
 // sendNews writes what came after the last one; a comment when nothing did, so
 // that a broken line is noticed.
-func (a *API) sendNews(ctx context.Context, w http.ResponseWriter, who account.Actor, last notify.ID) (notify.ID, error) {
+func (a *API) sendNews(ctx context.Context, w io.Writer, who account.Actor, last notify.ID) (notify.ID, error) {
 	for {
 		news, _, err := a.Notifications.Notifications(ctx, who, notify.Filter{Channel: notify.InApp, After: last, Limit: 100})
 		if err != nil {
@@ -258,8 +232,8 @@ func (a *API) sendNews(ctx context.Context, w http.ResponseWriter, who account.A
 			last = n.ID
 		}
 		if len(news) < 100 {
-			fmt.Fprint(w, ": alive\n\n")
-			return last, http.NewResponseController(w).Flush()
+			_, err := fmt.Fprint(w, ": alive\n\n")
+			return last, err
 		}
 	}
 }

@@ -231,7 +231,7 @@ func (s *Service) failed(ctx context.Context, tx *db.Tx, m message, r Receipt) e
 		if err := s.instead(ctx, tx, m, t, other); err != nil {
 			return err
 		}
-		if err := s.raise(ctx, tx, m, t); err != nil {
+		if err := s.raise(ctx, tx, t); err != nil {
 			return err
 		}
 	}
@@ -273,7 +273,7 @@ func (s *Service) instead(ctx context.Context, tx *db.Tx, m message, t told, oth
 
 // raise tells the organization's admins of a reminder that reached nobody: none
 // of its messages was taken on or can be, and nobody read it in the application.
-func (s *Service) raise(ctx context.Context, tx *db.Tx, m message, t told) error {
+func (s *Service) raise(ctx context.Context, tx *db.Tx, t told) error {
 	if !kinds[t.eventType].reminder || t.orgID == nil {
 		return nil
 	}

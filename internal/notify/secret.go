@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -149,6 +148,3 @@ func (s *Service) channelsOf() []Channel {
 	}
 	return out
 }
-
-// knows reports whether a channel is one of this server's.
-func (s *Service) knows(c Channel) bool { return slices.Contains(s.channelsOf(), c) }

@@ -34,7 +34,7 @@ type book struct {
 }
 
 // books reads the embedded templates, once.
-var books = sync.OnceValues(func() (map[string]book, error) {
+var books = sync.OnceValues(func() (map[string]book, error) { //nolint:gochecknoglobals // the words, read once
 	all := map[string]book{}
 	for _, language := range Languages {
 		b, err := readBook("templates/" + language + ".txt")
@@ -52,7 +52,7 @@ func readBook(file string) (b book, err error) {
 	if err != nil {
 		return b, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // embedded: it was read
 	b = book{words: map[string]words{}, mail: map[string]string{}}
 	section := ""
 	for lines := bufio.NewScanner(f); lines.Scan(); {

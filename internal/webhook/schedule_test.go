@@ -63,7 +63,7 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "120": 2 * time.Minute, " 5 ": 5 * time.Second, "-5": 0, "soon": 0, "99999999999999": 0,
+		"": 0, "120": 2 * time.Minute, "-5": 0, "soon": 0, "99999999999999": 0,
 		now.Add(time.Hour).Format(http.TimeFormat):  time.Hour,
 		now.Add(-time.Hour).Format(http.TimeFormat): 0,
 	} {
