@@ -421,7 +421,7 @@ func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.
 		return nil, err
 	}
 	watch := func(ctx context.Context) <-chan struct{} { return a.config.Watch(ctx, id) }
-	return a.stream(who, watch, func(ctx context.Context, w io.Writer) (more bool, err error) {
+	return a.stream(ctx, who, watch, func(ctx context.Context, w io.Writer) (more bool, err error) {
 		d, err := a.Documents.Document(ctx, who, id)
 		if err == nil {
 			err = a.event(w, d)

@@ -27,9 +27,9 @@ const (
 // stream answers with server-sent events: send writes what there is, at once
 // and whenever watch signals, until it has no more to come, the reader's session
 // ends, or the server stops.
-func (a *API) stream(who account.Actor, watch func(context.Context) <-chan struct{}, send func(context.Context, io.Writer) (more bool, err error)) *huma.StreamResponse {
+func (a *API) stream(ctx context.Context, who account.Actor, watch func(context.Context) <-chan struct{}, send func(context.Context, io.Writer) (more bool, err error)) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		ctx, cancel := context.WithCancel(hctx.Context())
+		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		_, w := humago.Unwrap(hctx)
 		w.Header().Set("Content-Type", "text/event-stream")
