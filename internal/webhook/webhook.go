@@ -14,7 +14,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,8 +121,6 @@ func (in Input) patch() Patch {
 	return Patch{URL: &in.URL, EventTypes: &in.EventTypes, Description: &in.Description}
 }
 
-var eventType = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
-
 // check finds every fault of an input, the URL's too: that one is for a
 // friendly answer alone, since what it leads to is judged whenever it is dialled.
 func (s *Service) check(ctx context.Context, p *Patch) error {
@@ -145,8 +142,8 @@ func (s *Service) check(ctx context.Context, p *Patch) error {
 			add("event_types", "must name 1 to 100 types; * means all", nil)
 		}
 		for _, kind := range *p.EventTypes {
-			if kind != "*" && (len(kind) > 100 || !eventType.MatchString(kind)) {
-				add("event_types", "must be types of events such as warranty.expiring, or *", fault.Echo(kind))
+			if _, known := event.TypeOf(kind); kind != "*" && !known {
+				add("event_types", "must be types of events, which GET /api/event-types lists, or *", fault.Echo(kind))
 			}
 		}
 	}
