@@ -116,6 +116,10 @@ func (a *API) preferenceOperations() {
 		func(ctx context.Context, who account.Actor, _ *struct{}) (*body[notify.Preferences], error) {
 			return answer(a.Notifications.ForgetPhone(ctx, who))
 		})
+	add(a, op{id: "resume-mail", method: http.MethodPost, path: path + "/email/resume", tag: tag, summary: "Send mail to your address again, after it came back"},
+		func(ctx context.Context, who account.Actor, _ *struct{}) (*body[notify.Preferences], error) {
+			return answer(a.Notifications.ResumeMail(ctx, who))
+		})
 	add(a, op{id: "subscribe-push", method: http.MethodPost, path: "/api/push-subscriptions", tag: tag, status: http.StatusCreated, summary: "Take this browser in"},
 		func(ctx context.Context, who account.Actor, in *struct{ Body notify.Subscription }) (*body[notify.SubscriptionInfo], error) {
 			return answer(a.Notifications.Subscribe(ctx, who, in.Body))

@@ -69,7 +69,7 @@ var Permissions = map[string]Permission{
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,
 	"get-notification-preferences": signedIn, "put-notification-preferences": signedIn,
-	"set-phone": {Fresh: true}, "confirm-phone": {Fresh: true}, "forget-phone": signedIn,
+	"set-phone": {Fresh: true}, "confirm-phone": {Fresh: true}, "forget-phone": signedIn, "resume-mail": signedIn,
 	"subscribe-push": {Fresh: true}, "unsubscribe-push": signedIn,
 	"list-notification-templates": manager, "get-notification-template": manager, "put-notification-template": admin,
 	"reset-notification-template": admin, "preview-notification-template": manager,

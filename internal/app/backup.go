@@ -19,6 +19,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
+	"navidocs/internal/notify"
 	"navidocs/internal/ops"
 	"navidocs/internal/warranty"
 )
@@ -85,7 +86,7 @@ func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
 	}
 	return backup.New(backup.Options{
 		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Release: a.version(), Now: a.options.Now,
-		Schema: schema, Migrate: migrateCopy, Settle: warranty.PassMissed, Smoke: a.smoke,
+		Schema: schema, Migrate: migrateCopy, Settle: settle, Smoke: a.smoke,
 		From: b.From, Identity: b.Identity,
 	})
 }
@@ -173,4 +174,9 @@ func (a *App) pending(ctx context.Context) (waiting, changed []string, err error
 		}
 	}
 	return waiting, changed, err
+}
+
+// settle changes what is restored so that nobody is told twice.
+func settle(ctx context.Context, d *db.DB) error {
+	return errors.Join(warranty.PassMissed(ctx, d), notify.SettleRestored(ctx, d))
 }

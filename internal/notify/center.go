@@ -202,7 +202,7 @@ func (s *Service) repeat(ctx context.Context, tx *db.Tx, who account.Actor, n No
 		return err
 	}
 	if len(people) == 0 || !people[0].reachable(n.Channel) {
-		return fault.New(fault.Conflict, "%s does not reach you: confirm the address or number first (an address from which mail came back is confirmed anew)", n.Channel)
+		return fault.New(fault.Conflict, "%s does not reach you: confirm the address or number first; mail that stopped because it came back goes on with POST /api/notification-preferences/email/resume", n.Channel)
 	}
 	message, err := s.message(ctx, tx, people[0], n.Channel, true, tx.Now())
 	if err != nil {

@@ -306,7 +306,7 @@ func (s *Service) raise(ctx context.Context, tx *db.Tx, t told) error {
 
 // suppress stops mail to an address.
 func (s *Service) suppress(ctx context.Context, tx *db.Tx, address, reason string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO mail_suppressions (address, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (address) DO UPDATE SET reason = $2`,
+	_, err := tx.Exec(ctx, `INSERT INTO mail_suppressions (address, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT (address) DO NOTHING`,
 		strings.ToLower(address), db.Text(reason), db.Micros(tx.Now()))
 	return err
 }

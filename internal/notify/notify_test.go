@@ -486,9 +486,40 @@ func TestAHardBounceStopsMail(t *testing.T) {
 		if b.run(); len(b.mail.messages()) != 1 {
 			t.Error("mail goes on")
 		}
+		if p, err := b.ResumeMail(t.Context(), b.ada); err != nil || p.Email.Stopped != "" {
+			t.Error(p.Email, err)
+		}
+		b.expires("Windlass", 8)
+		if b.run(); len(b.mail.messages()) != 2 {
+			t.Error("mail does not go on")
+		}
 		r.MessageID = "nobody's"
 		if err := b.Report(t.Context(), operator, r); !fault.Is(err, fault.NotFound) {
 			t.Error(err)
+		}
+	})
+}
+
+func TestARestoreSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.expires("Liferaft", 10)
+		b.wish(b.ada, Wishes{Digest: Daily})
+		b.expires("Windlass", 90) // due tomorrow: it was not sent before the restore
+		b.do(func(tx *db.Tx) error {
+			return b.SecretMail(t.Context(), tx, "account.reset_password", "ada@example.org", "en", map[string]string{"link": "x", "minutes": "60"})
+		})
+		if err := SettleRestored(t.Context(), b.db); err != nil {
+			t.Fatal(err)
+		}
+		if b.run() != 0 {
+			t.Error("what may have been sent is sent again")
+		}
+		if waiting, err := db.One(t.Context(), b.db, db.Scalar[int], "SELECT count(*) FROM secret_mails WHERE sealed <> ''"); waiting != 0 || err != nil {
+			t.Error(waiting, err)
+		}
+		if b.clock.Add(24 * time.Hour); b.run() != 1 {
+			t.Error("what was not due is lost")
 		}
 	})
 }

@@ -307,3 +307,19 @@ func (s *Service) ForgetPhone(ctx context.Context, who account.Actor) (p Prefere
 	})
 	return p, err
 }
+
+// ResumeMail has mail sent to the actor's address again, from which it had come
+// back. If it comes back once more, it stops once more.
+func (s *Service) ResumeMail(ctx context.Context, who account.Actor) (p Preferences, err error) {
+	defer fault.Wrap(&err, "notify.ResumeMail")
+	err = s.db.Transact(ctx, func(tx *db.Tx) (err error) {
+		if _, err = tx.Exec(ctx, "DELETE FROM mail_suppressions WHERE address IN (SELECT email FROM users WHERE id = $1)", who.UserID); err != nil {
+			return err
+		}
+		if p, err = s.preferences(ctx, tx, who); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, who, "mail.resumed")
+	})
+	return p, err
+}
