@@ -17,7 +17,7 @@ import (
 	"navidocs/internal/testkit"
 )
 
-func TestMain(m *testing.M) { apptest.Main(m) }
+func TestMain(m *testing.M) { apptest.Main(m, trustTestServers) }
 
 func TestScenariosOnSQLite(t *testing.T) {
 	t.Parallel()

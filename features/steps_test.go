@@ -83,6 +83,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.damageSteps(sc)
 	w.warrantySteps(sc)
 	w.webhookSteps(sc)
+	w.notificationSteps(sc)
 }
 
 func (w *world) newServer() error {

@@ -196,6 +196,26 @@ Feature: What is covered until when, and the package that claims it
       | the pump              | photo          |
     And they do not say that proof of owner is missing
 
+  @core
+  Scenario: A reminder at 30 days arrives once per person, also after two days of downtime
+    Given a captain whose server sends mail, in the morning of 2025-05-01
+    And a member of the organization who also wants mails about warranties
+    And a warranty of the "Watermaker" that ends on 2025-06-01
+    And a warranty of the "Windlass" that ends on 2025-06-11
+    When the hour's look for reminders is over
+    Then the captain and the member have 0 mails each about "Watermaker"
+    When it is the morning of 2025-05-02
+    And the hour's look for reminders is over, three times
+    Then the captain and the member have 1 mail each about "Watermaker"
+    And it says that 30 days are left
+    And in the application each is told once of "Watermaker"
+    When the server is down from the night before 2025-05-12 to the morning of 2025-05-14
+    And the hour's look for reminders is over, three times
+    Then the captain and the member have 1 mail each about "Windlass"
+    And it says that 28 days are left
+    And in the application each is told once of "Windlass"
+    And the captain and the member have 1 mail each about "Watermaker"
+
   Scenario: On the last day of cover it is still active, by the organization's time zone
     Given a signed-in captain with a boat, in the morning of 2026-03-28
     And a warranty of 12 months, bought on 2025-03-28

@@ -19,7 +19,7 @@ func (a *App) buildNotifications(ctx context.Context, client *egress.Client) err
 		return err
 	}
 	a.Notifications = notify.New(a.DB, a.Jobs, a.Accounts, a.Events, notify.Config{
-		BaseURL: strings.TrimSuffix(a.options.Config.App.URL, "/"), Senders: senders, VAPIDKey: key, Changed: a.notified, Log: a.options.Log,
+		BaseURL: strings.TrimSuffix(baseURL(a.options.Config), "/"), Senders: senders, VAPIDKey: key, Changed: a.notified, Log: a.options.Log,
 	})
 	a.Accounts.OnMail(func(ctx context.Context, tx *db.Tx, m account.Mail) error {
 		return a.Notifications.SecretMail(ctx, tx, m.Kind, m.To, m.Language, m.Vars)

@@ -21,13 +21,19 @@ import (
 // childEnv tells a test binary that it is started as an extraction child.
 const childEnv = "NAVIDOCS_TEST_EXTRACT_CHILD"
 
-// Main runs a package's tests; the same binary serves as the extraction child.
-func Main(m *testing.M) {
+// Main prepares and runs a package's tests; the same binary serves as the
+// extraction child.
+func Main(m *testing.M, prepare ...func() error) {
 	if os.Getenv(childEnv) != "" {
 		if err := extract.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	for _, f := range prepare {
+		if err := f(); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }

@@ -238,13 +238,30 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, verb s
 	if err := s.audit(ctx, tx, who, verb, d); err != nil {
 		return err
 	}
+	return s.announce(ctx, tx, string(who.UserID), verb, d)
+}
+
+// ended tells what came of a reading. The machine did it, but whoever asked for
+// it caused the event, and is told.
+func (s *Service) ended(ctx context.Context, tx *db.Tx, verb string, d Document) error {
+	if err := s.audit(ctx, tx, account.Actor{}, verb, d); err != nil {
+		return err
+	}
+	asked, err := job.Load(ctx, tx, d.JobID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return s.announce(ctx, tx, asked.UserID, verb, d)
+}
+
+func (s *Service) announce(ctx context.Context, tx *db.Tx, by, verb string, d Document) error {
 	boat, err := s.firstBoat(ctx, tx, d)
 	if err != nil {
 		return err
 	}
 	tx.OnCommit(func() { s.config.Changed(d.ID) })
 	return s.events.Append(ctx, tx, event.Event{
-		Type: "document." + verb, OrgID: string(d.OrgID), Boat: boat, ActorID: string(who.UserID),
+		Type: "document." + verb, OrgID: string(d.OrgID), Boat: boat, ActorID: by,
 		Data: Data{DocumentID: d.ID, Title: d.Title, Type: d.Type, Class: d.Class, BoatIDs: d.BoatIDs, PageCount: d.PageCount, Reason: d.Error},
 	})
 }

@@ -171,7 +171,7 @@ func (s *Service) fail(ctx context.Context, tx *db.Tx, d Document, reason string
 	if err := job.Close(ctx, tx, d.JobID, d.Error); err != nil {
 		return err
 	}
-	return s.tell(ctx, tx, account.Actor{}, "failed", d)
+	return s.ended(ctx, tx, "failed", d)
 }
 
 // describe puts a reason of the extraction into words for people.
@@ -442,7 +442,7 @@ func (s *Service) finish(ctx context.Context, tx *db.Tx, d Document) error {
 	if err := job.Close(ctx, tx, d.JobID, ""); err != nil {
 		return err
 	}
-	return s.tell(ctx, tx, account.Actor{}, "processed", d)
+	return s.ended(ctx, tx, "processed", d)
 }
 
 // pagesDied gives up the pages of a group that are still open.

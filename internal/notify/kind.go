@@ -67,7 +67,7 @@ var kinds = map[string]kind{
 		needs: []string{"document_title"}, page: "documents/",
 	},
 	"document.failed": {
-		channels: aloud, urgent: never, subject: "document_id", fields: map[string]string{"document_title": "title", "reason": "error"},
+		channels: aloud, urgent: never, subject: "document_id", fields: map[string]string{"document_title": "title"},
 		needs: []string{"document_title"}, also: []string{"reason"}, page: "documents/",
 	},
 	"sale.initiated": {
