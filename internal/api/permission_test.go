@@ -150,7 +150,7 @@ func (w *walk) fixture(t *testing.T) fixture {
 	if w.n > 2 { // an organization has at most twenty; the first stays
 		c.Do("DELETE", "/api/webhooks/"+w.hook, nil)
 	}
-	f.webhook = id("/api/webhooks", map[string]any{"url": w.receiver, "event_types": []string{"walk.never"}})
+	f.webhook = id("/api/webhooks", map[string]any{"url": w.receiver, "event_types": []string{"listing.failed"}})
 	var tested struct{ ID string }
 	c.Want(http.StatusOK, "POST", "/api/webhooks/"+f.webhook+"/test", nil).Into(w.s, &tested)
 	f.delivery, w.hook = tested.ID, f.webhook
