@@ -28,9 +28,11 @@ const module = "navidocs"
 // unraced are the packages that run without the race detector: their time goes
 // into recognizing pages in WebAssembly, which the detector cannot see into and
 // whose compiler it slows down tenfold. The tour starts the shipped binary, which
-// has no detector.
+// has no detector. The scenarios run whole servers one after the other, on both
+// databases, for minutes; what they call is raced by its own tests.
 var unraced = []string{
 	module + "/doc",
+	module + "/features",
 	module + "/internal/demo",
 	module + "/internal/demo/press",
 	module + "/internal/document/extract",
