@@ -63,6 +63,7 @@ type letter struct {
 
 // openMailbox is one until the end of the test.
 func openMailbox(t testing.TB) (*mailbox, error) {
+	t.Helper()
 	m := &mailbox{}
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &handing{box: m, conn: c}, nil }))
 	certified := httptest.NewTLSServer(nil)

@@ -225,7 +225,7 @@ func (i *informed) follows() error {
 		i.line = &line{}
 	}
 	ctx, stop := context.WithCancel(i.t.Context())
-	req, err := http.NewRequestWithContext(ctx, "GET", i.server.URL+"/api/notifications/stream", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.server.URL+"/api/notifications/stream", nil)
 	if err != nil {
 		stop()
 		return err
@@ -234,7 +234,7 @@ func (i *informed) follows() error {
 	if i.line.last != "" {
 		req.Header.Set("Last-Event-ID", i.line.last)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(req) //nolint:bodyclose // read closes it
 	if err != nil {
 		stop()
 		return err
