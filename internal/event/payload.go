@@ -53,14 +53,15 @@ type ListingData struct {
 	Reason    string `json:"reason,omitempty" doc:"why it failed"`
 }
 
-// WebhookData is the payload of webhook.disabled. It has no address: that may
-// hold a secret.
+// WebhookData is the payload of webhook.disabled. The address goes without its
+// path, which may be a secret.
 type WebhookData struct {
 	WebhookID    string `json:"webhook_id"`
+	URL          string `json:"url" doc:"scheme and host"`
 	Description  string `json:"description"`
-	Status       string `json:"status" enum:"held,disabled"`
+	Status       string `json:"status" enum:"failing,held,disabled"`
 	Reason       string `json:"reason"`
-	FailureCount int    `json:"failure_count"`
+	FailureCount int64  `json:"failure_count"`
 }
 
 // BackupData is the payload of backup.failed.

@@ -189,8 +189,8 @@ func otherTypes() []Type {
 	return []Type{
 		of(Open, "listing.published", "A portal shows a boat's listing as it is now.", listing(`,"reference":"OM-4711"`)),
 		of(Open, "listing.failed", "A portal did not take a boat's listing.", listing(`,"reason":"the portal asks for a price"`)),
-		of(Personal, "webhook.disabled", "A webhook's endpoint gets no more events, or they are held for it.",
-			`{"webhook_id":"019a0000-0000-7000-8000-0000000000f9","description":"Yard's system","status":"disabled",`+
+		of(Personal, "webhook.disabled", "A webhook's endpoint fails, gets no more events, or they are held for it.",
+			`{"webhook_id":"019a0000-0000-7000-8000-0000000000f9","url":"https://yard.example","description":"Yard's system","status":"disabled",`+
 				`"reason":"the endpoint answered 410 Gone","failure_count":1}`),
 		of(Operators, "backup.failed", "A backup is late, failed, or could not be restored in a drill.",
 			`{"backup_id":"20260501T020000Z","kind":"failed","error":"no space left on the backup's disk","last_success_at":"2026-04-30T02:00:00Z"}`),

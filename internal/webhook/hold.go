@@ -20,16 +20,6 @@ const (
 	holdAfter = 5 * 24 * time.Hour
 )
 
-// notice is the data of webhook.disabled. The URL goes without its path, which
-// may be a secret.
-type notice struct {
-	WebhookID   ID     `json:"webhook_id"`
-	URL         string `json:"url"`
-	Description string `json:"description"`
-	Status      string `json:"status"` // failing, held or disabled
-	Reason      string `json:"reason"`
-}
-
 // failed counts a failure, tells of a streak of a day, holds after one of five,
 // and disables at once who answers 410.
 func (s *Service) failed(ctx context.Context, tx *db.Tx, w *Webhook, r result) error {
@@ -67,7 +57,9 @@ func (s *Service) stop(ctx context.Context, tx *db.Tx, w *Webhook, to Status, re
 func (s *Service) tell(ctx context.Context, tx *db.Tx, w Webhook, status, reason string) error {
 	return s.events.Append(ctx, tx, event.Event{
 		Type: "webhook.disabled", OrgID: string(w.OrgID),
-		Data: notice{WebhookID: w.ID, URL: origin(w.URL), Description: w.Description, Status: status, Reason: reason},
+		Data: event.WebhookData{
+			WebhookID: string(w.ID), URL: origin(w.URL), Description: w.Description, Status: status, Reason: reason, FailureCount: w.Failures,
+		},
 	})
 }
 
