@@ -1,9 +1,9 @@
 package warranty
 
 import (
-	"sync"
 	"time"
 
+	"navidocs/internal/account"
 	"navidocs/internal/fleet"
 )
 
@@ -40,21 +40,5 @@ func daysBetween(from, to fleet.Date) int {
 
 // Today is the calendar date at an instant in a time zone, UTC when unknown.
 func Today(now time.Time, zone string) fleet.Date {
-	return fleet.Date(now.In(location(zone)).Format(time.DateOnly))
-}
-
-// zones keeps the zones that were read: each is a file, and a list asks for the
-// date of every boat.
-var zones sync.Map //nolint:gochecknoglobals // a cache of what the system has; of *time.Location by name
-
-func location(zone string) *time.Location {
-	if loc, ok := zones.Load(zone); ok {
-		return loc.(*time.Location) //nolint:forcetypeassert // only location stores
-	}
-	loc, err := time.LoadLocation(zone) // "" is UTC
-	if err != nil {
-		return time.UTC
-	}
-	zones.Store(zone, loc)
-	return loc
+	return fleet.Date(now.In(account.Location(zone)).Format(time.DateOnly))
 }
