@@ -234,7 +234,7 @@ func (i *informed) follows() error {
 	if i.line.last != "" {
 		req.Header.Set("Last-Event-ID", i.line.last)
 	}
-	res, err := http.DefaultClient.Do(req) //nolint:bodyclose // read closes it
+	res, err := new(http.Client).Do(req) //nolint:bodyclose // read closes it
 	if err != nil {
 		stop()
 		return err

@@ -195,16 +195,14 @@ func (s *Service) resendable(n Notification) error {
 }
 
 func (s *Service) repeat(ctx context.Context, tx *db.Tx, who account.Actor, n Notification) error {
-	var w db.Where
-	w.Add("u.id = ?", who.UserID)
-	people, err := s.people(ctx, tx, fromPeople, w)
+	p, _, err := s.person(ctx, tx, who.UserID)
 	if err != nil {
 		return err
 	}
-	if len(people) == 0 || !people[0].reachable(n.Channel) {
+	if !p.reachable(n.Channel) {
 		return fault.New(fault.Conflict, "%s does not reach you: confirm the address or number first; mail that stopped because it came back goes on with POST /api/notification-preferences/email/resume", n.Channel)
 	}
-	message, err := s.message(ctx, tx, people[0], n.Channel, true, tx.Now())
+	message, err := s.message(ctx, tx, p, n.Channel, true, tx.Now())
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func standard() ([]Template, error) {
 				if err != nil {
 					return nil, err
 				}
-				for _, c := range []Channel{InApp, Email, SMS, Push, Ntfy} {
+				for _, c := range allChannels {
 					out = append(out, describe(Template{EventType: name, Channel: c, Language: language, Subject: b.words[name].title, Body: bodyOf(b.words[name], c)}))
 				}
 			}

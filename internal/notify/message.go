@@ -145,20 +145,18 @@ func (s *Service) deliver(ctx context.Context, m message) (Receipt, error) {
 	if !ok {
 		return Receipt{Outcome: Refused, Reason: "this channel is not set up on this server"}, nil
 	}
-	var w db.Where
-	w.Add("u.id = ?", m.user)
-	people, err := s.people(ctx, s.db, fromPeople, w)
-	if err != nil || len(people) == 0 {
+	p, found, err := s.person(ctx, s.db, m.user)
+	if err != nil || !found {
 		return Receipt{Outcome: Gone, Reason: "the account was deleted"}, err
 	}
-	out, err := s.write(m, people[0])
+	out, err := s.write(m, p)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if m.channel == Push {
 		return s.push(ctx, sender, m.user, out)
 	}
-	if out.To = m.recipient; m.channel == Email && people[0].suppressed {
+	if out.To = m.recipient; m.channel == Email && p.suppressed {
 		return Receipt{Outcome: Gone, Reason: "mail to this address came back before"}, nil
 	}
 	return sender.Send(ctx, out), nil
@@ -240,13 +238,10 @@ func (s *Service) failed(ctx context.Context, tx *db.Tx, m message, r Receipt) e
 
 // instead tells the same by another channel, if it was not told there already.
 func (s *Service) instead(ctx context.Context, tx *db.Tx, m message, t told, other Channel) error {
-	var w db.Where
-	w.Add("u.id = ?", m.user)
-	people, err := s.people(ctx, tx, fromPeople, w)
-	if err != nil || len(people) == 0 {
+	p, found, err := s.person(ctx, tx, m.user)
+	if err != nil || !found {
 		return err
 	}
-	p := people[0]
 	if !p.reachable(other) || (other != InApp && s.senders[other] == nil) {
 		other = InApp
 	}

@@ -60,18 +60,17 @@ func New(d *db.DB, jobs *job.Queue, accounts *account.Service, events *event.Out
 
 // notification is one to be written.
 type notification struct {
-	user       account.UserID
-	orgID      *string
-	boatID     string
-	eventID    string
-	eventType  string
-	subject    string
-	due        string
-	channel    Channel
-	title      string
-	message    string
-	actionURL  string
-	retryCount int
+	user      account.UserID
+	orgID     *string
+	boatID    string
+	eventID   string
+	eventType string
+	subject   string
+	due       string
+	channel   Channel
+	title     string
+	message   string
+	actionURL string
 }
 
 // occasion is an event made ready for people.
@@ -185,18 +184,19 @@ func (s *Service) pageOf(o occasion) string {
 }
 
 // insert writes a notification, and does nothing when the person was told of
-// this occasion by this channel before; it reports which in n.id.
+// this occasion by this channel before.
 func (s *Service) insert(ctx context.Context, tx *db.Tx, n notification, message *string) error {
 	_, err := s.insertOnce(ctx, tx, n, message)
 	return err
 }
 
+// insertOnce is insert that reports which it was.
 func (s *Service) insertOnce(ctx context.Context, tx *db.Tx, n notification, message *string) (fresh bool, err error) {
-	count, err := tx.Exec(ctx, `INSERT INTO notifications (id, user_id, org_id, boat_id, event_id, event_type, subject, due, channel, title, message, action_url, message_id, retry_count, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	count, err := tx.Exec(ctx, `INSERT INTO notifications (id, user_id, org_id, boat_id, event_id, event_type, subject, due, channel, title, message, action_url, message_id, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (event_type, subject, due, channel, user_id) DO NOTHING`,
 		db.NewID(), n.user, n.orgID, db.OrNull(n.boatID), n.eventID, n.eventType, n.subject, n.due, n.channel, db.Text(n.title), db.Text(n.message), n.actionURL,
-		message, n.retryCount, db.Micros(tx.Now()))
+		message, db.Micros(tx.Now()))
 	return count == 1, err
 }
 
@@ -224,8 +224,7 @@ func (s *Service) post(ctx context.Context, tx *db.Tx, o occasion, p person, n n
 	return s.insert(ctx, tx, n, &id)
 }
 
-// lastGroup is when a person was last sent something that was not urgent, or
-// will be.
+// lastGroup is when a person was last sent something that was not urgent.
 func (s *Service) lastGroup(ctx context.Context, q db.Querier, user account.UserID, channel Channel) (time.Time, error) {
 	at, err := db.One(ctx, q, db.Scalar[*int64], `SELECT max(sent_at) FROM notification_messages
 		WHERE user_id = $1 AND channel = $2 AND urgent = FALSE AND status = 'accepted'`, user, channel)

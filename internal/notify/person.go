@@ -73,6 +73,17 @@ func rolesFrom(least account.Role) []account.Role {
 	return all[slices.Index(all, least):]
 }
 
+// person reads one; false when there is none.
+func (s *Service) person(ctx context.Context, q db.Querier, id account.UserID) (p person, found bool, err error) {
+	var w db.Where
+	w.Add("u.id = ?", id)
+	all, err := s.people(ctx, q, fromPeople, w)
+	if err != nil || len(all) == 0 {
+		return p, false, err
+	}
+	return all[0], true, nil
+}
+
 func (s *Service) people(ctx context.Context, q db.Querier, from string, w db.Where) ([]person, error) {
 	all, err := db.Collect(ctx, q, scanPerson, "SELECT "+personColumns+from+" WHERE "+w.SQL()+" ORDER BY u.id", w.Args()...)
 	if err != nil {
@@ -115,7 +126,7 @@ func (s *Service) withChoices(ctx context.Context, q db.Querier, all []*person) 
 // by mail is told in the application, though they chose otherwise.
 func (p person) channels(eventType string, k kind) (out []Channel) {
 	missed := false
-	for _, c := range []Channel{InApp, Email, SMS, Push, Ntfy} {
+	for _, c := range allChannels {
 		wanted, chosen := p.choices[choice{eventType, c}]
 		if !chosen {
 			wanted = slices.Contains(k.channels, c)
@@ -180,11 +191,7 @@ func (p person) rhythm(zone string) rhythm {
 	if p.zone != "" {
 		zone = p.zone
 	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		loc = time.UTC
-	}
-	return rhythm{zone: loc, from: minutes(p.quietFrom), to: minutes(p.quietTo), digest: p.digest}
+	return rhythm{zone: account.Location(zone), from: minutes(p.quietFrom), to: minutes(p.quietTo), digest: p.digest}
 }
 
 // minutes reads HH:MM; "" is 0.

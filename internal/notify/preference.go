@@ -63,13 +63,10 @@ func (s *Service) Preferences(ctx context.Context, who account.Actor) (p Prefere
 }
 
 func (s *Service) preferences(ctx context.Context, q db.Querier, who account.Actor) (p Preferences, err error) {
-	var w db.Where
-	w.Add("u.id = ?", who.UserID)
-	people, err := s.people(ctx, q, fromPeople, w)
-	if err != nil || len(people) == 0 {
+	x, found, err := s.person(ctx, q, who.UserID)
+	if err != nil || !found {
 		return p, err
 	}
-	x := people[0]
 	p = Preferences{
 		Wishes:   Wishes{TimeZone: x.zone, QuietFrom: x.quietFrom, QuietTo: x.quietTo, Digest: x.digest, Ntfy: x.ntfy},
 		Channels: s.channelsOf(), VAPIDKey: s.config.VAPIDKey, Email: EmailState{Address: x.email, Verified: x.verified},
@@ -86,10 +83,20 @@ func (s *Service) preferences(ctx context.Context, q db.Querier, who account.Act
 	return p, err
 }
 
+// channelsOf are the channels that this server can use.
+func (s *Service) channelsOf() (out []Channel) {
+	for _, c := range allChannels {
+		if c == InApp || s.senders[c] != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // chosen is what a person wants, whether or not it reaches them today.
 func (p person) chosen(eventType string) []Channel {
 	out := []Channel{}
-	for _, c := range []Channel{InApp, Email, SMS, Push, Ntfy} {
+	for _, c := range allChannels {
 		wanted, ok := p.choices[choice{eventType, c}]
 		if wanted || (!ok && slices.Contains(kinds[eventType].channels, c)) {
 			out = append(out, c)
@@ -136,7 +143,7 @@ func (s *Service) audit(ctx context.Context, tx *db.Tx, who account.Actor, actio
 // choose keeps a choice for every channel, so that a channel that comes later
 // keeps its own default.
 func (s *Service) choose(ctx context.Context, tx *db.Tx, user account.UserID, c Choice) error {
-	for _, channel := range []Channel{InApp, Email, SMS, Push, Ntfy} {
+	for _, channel := range allChannels {
 		if err := s.want(ctx, tx, user, c.EventType, channel, slices.Contains(c.Channels, channel)); err != nil {
 			return err
 		}
@@ -170,7 +177,7 @@ func checkWishes(p Wishes) (faults []fault.Field) {
 			add(fmt.Sprintf("events[%d].event_type", i), "must be one of "+strings.Join(slices.Sorted(maps.Keys(kinds)), ", "), fault.Echo(c.EventType))
 		}
 		for _, channel := range c.Channels {
-			if !slices.Contains([]Channel{InApp, Email, SMS, Push, Ntfy}, channel) {
+			if !slices.Contains(allChannels, channel) {
 				add(fmt.Sprintf("events[%d].channels", i), "must be in_app, email, sms, push or ntfy", fault.Echo(string(channel)))
 			}
 		}

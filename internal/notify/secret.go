@@ -137,14 +137,3 @@ func (s *Service) giveUpSecret(ctx context.Context, j *job.Job[SecretMailArgs], 
 		return s.recordSecret(ctx, tx, x, Receipt{Outcome: Refused, Reason: "it could not be sent"})
 	})
 }
-
-// channelsOf are the channels that this server can use, in-app included.
-func (s *Service) channelsOf() []Channel {
-	out := []Channel{InApp}
-	for _, c := range []Channel{Email, SMS, Push, Ntfy} {
-		if s.senders[c] != nil {
-			out = append(out, c)
-		}
-	}
-	return out
-}

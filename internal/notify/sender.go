@@ -17,6 +17,9 @@ const (
 	Ntfy  Channel = "ntfy"
 )
 
+// allChannels are in the order in which a person is told.
+var allChannels = []Channel{InApp, Email, SMS, Push, Ntfy}
+
 // Message is what one person is told by one channel.
 type Message struct {
 	// ID is the notification's: the same at every try, it becomes the Message-ID
