@@ -274,8 +274,11 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 	return w, err
 }
 
-// room refuses an endpoint too many.
+// room refuses an endpoint too many; of several at once as well.
 func room(ctx context.Context, tx *db.Tx, org account.OrgID) error {
+	if err := account.LockOrganization(ctx, tx, org); err != nil {
+		return err
+	}
 	n, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM webhooks WHERE org_id = $1", org)
 	if err == nil && n >= Limit {
 		return fault.New(fault.Conflict, "an organization has at most %d webhooks: delete one, or let one serve several types of events", Limit)
