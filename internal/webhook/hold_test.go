@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
-	"navidocs/internal/event"
 	"navidocs/internal/fault"
 )
 
@@ -304,14 +302,4 @@ func TestPrune(t *testing.T) {
 			}
 		}
 	})
-}
-
-// An event that is too long goes thin, with a link.
-func TestALongEventGoesThin(t *testing.T) {
-	t.Parallel()
-	e := event.Envelope{ID: "1", Type: "boat.updated", Boat: &event.Boat{ID: "calypso"}, Data: json.RawMessage(`"` + strings.Repeat("x", maxBody) + `"`)}
-	b, err := body(e)
-	if err != nil || len(b) > maxBody || !strings.HasSuffix(string(b), `"data":null,"thin":true,"link":"/api/boats/calypso/timeline"}`) {
-		t.Errorf("%d bytes, %.200s, %v", len(b), b, err)
-	}
 }
