@@ -11,6 +11,9 @@ import (
 // answerTTL is how long the answer to an Idempotency-Key is kept.
 const answerTTL = 24 * time.Hour
 
+// idempotencyPurpose is what answers are sealed for.
+const idempotencyPurpose = "idempotency"
+
 // FirstAnswer claims a key for a request and returns nil, or returns the
 // answer of the first request with this key. The same key with another request
 // is a Conflict, and so is one whose first request has not ended (or ended
@@ -49,7 +52,7 @@ func (s *Service) FirstAnswer(ctx context.Context, who Actor, key, request strin
 	case first.status == 0:
 		return nil, fault.New(fault.Conflict, "the first request with this Idempotency-Key has not ended, or its outcome is unknown: look before you repeat it")
 	default:
-		return s.Unseal("idempotency", first.answer)
+		return s.Unseal(idempotencyPurpose, first.answer)
 	}
 }
 
@@ -61,7 +64,7 @@ func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answe
 			_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2", user, hashSecret(key))
 			return err
 		}
-		sealed, err := s.Seal("idempotency", answer)
+		sealed, err := s.Seal(idempotencyPurpose, answer)
 		if err != nil {
 			return err
 		}

@@ -56,6 +56,15 @@ func insertMembership(ctx context.Context, tx *db.Tx, org OrgID, user UserID, ro
 	return err
 }
 
+// LockOrganization makes transactions that hold it follow one another, for
+// limits on what an organization may have: what one counts, no other adds to
+// meanwhile.
+func LockOrganization(ctx context.Context, tx *db.Tx, org OrgID) (err error) {
+	defer fault.Wrap(&err, "account.LockOrganization %s", org)
+	_, err = tx.Exec(ctx, "UPDATE organizations SET name = name WHERE id = $1", org)
+	return err
+}
+
 // CreateOrganization makes one with the actor as admin.
 func (s *Service) CreateOrganization(ctx context.Context, who Actor, name string) (o Organization, err error) {
 	defer fault.Wrap(&err, "account.CreateOrganization")

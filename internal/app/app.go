@@ -182,7 +182,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	sealing, err := secret(c.Webhook.Secret, filepath.Join(c.KeyDir(), "seal"))
+	sealing, earlier, err := sealKeys(c)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		return err
 	}
 	a.Accounts = account.New(a.DB, account.Config{
-		Secret: signing, SealKey: sealing, OldSealKeys: oldKeys(c.Webhook.OldSecrets), AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
+		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
 		BaseURL: baseURL(c),
 	})
@@ -233,13 +233,6 @@ func (a *App) newWebhooks(client *egress.Client) {
 	c := a.options.Config.Webhook
 	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, MaxRetries: c.MaxRetries})
 	a.Events.Subscribe(a.Webhooks.Consume)
-}
-
-func oldKeys(secrets []string) (keys [][]byte) {
-	for _, s := range secrets {
-		keys = append(keys, []byte(s))
-	}
-	return keys
 }
 
 func (a *App) newQueue() (*job.Queue, error) {

@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"navidocs/internal/account"
+	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 )
@@ -22,12 +24,50 @@ func secret(configured, path string) ([]byte, error) {
 	if configured != "" {
 		return []byte(configured), nil
 	}
-	text, err := kept(path, func() string {
-		b := make([]byte, 32)
-		rand.Read(b) // since Go 1.24 it never returns an error
-		return hex.EncodeToString(b)
-	})
+	text, err := kept(path, func() string { return string(newKey()) })
 	return []byte(text), err
+}
+
+// The files of the keys' folder that hold master keys for sealed values.
+const (
+	sealFile = "seal"
+	// earlierFile holds those before, one a line, until no value needs them.
+	earlierFile = "seal.old"
+)
+
+// sealKeys are the present master key and the earlier ones. When the settings
+// give the present one, the file's is an earlier one.
+func sealKeys(c config.Config) (present []byte, earlier [][]byte, err error) {
+	if present, err = secret(c.Webhook.Secret, filepath.Join(c.KeyDir(), sealFile)); err != nil {
+		return nil, nil, err
+	}
+	earlier, err = earlierKeys(c, present)
+	return present, earlier, err
+}
+
+func earlierKeys(c config.Config, present []byte) (earlier [][]byte, err error) {
+	for _, s := range c.Webhook.OldSecrets {
+		earlier = append(earlier, []byte(s))
+	}
+	for _, name := range []string{sealFile, earlierFile} {
+		text, err := os.ReadFile(filepath.Join(c.KeyDir(), name)) //nolint:forbidigo // a key
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for line := range bytes.Lines(text) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				earlier = append(earlier, line)
+			}
+		}
+	}
+	return slices.DeleteFunc(earlier, func(key []byte) bool { return bytes.Equal(key, present) }), nil
+}
+
+// newKey makes a key as it stands in its file.
+func newKey() []byte {
+	b := make([]byte, 32)
+	rand.Read(b) // since Go 1.24 it never returns an error
+	return []byte(hex.EncodeToString(b))
 }
 
 // kept reads a small file, or makes it; two processes that start at once agree.

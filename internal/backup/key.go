@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -28,6 +29,13 @@ const (
 	// identityFile opens this installation's own encrypted backups, so that
 	// they can be verified and drilled at night. It never leaves unsealed.
 	identityFile = "backup.age"
+)
+
+// Those of the master keys that seal secrets: the present one, and earlier ones,
+// one a line. Package app makes them.
+const (
+	sealFile    = "seal"
+	earlierFile = "seal.old"
 )
 
 // RecoveryKey returns the public half of the recovery key. The secret half is
@@ -158,6 +166,23 @@ func once(path, text string) (string, error) {
 	return strings.TrimSpace(string(kept)), err
 }
 
+// WriteKey puts a file into the keys' folder, or replaces it: after a loss of
+// power there is the old one or the new one, whole.
+func WriteKey(keyDir, name string, text []byte) (err error) {
+	defer fault.Wrap(&err, "backup.WriteKey %s", name)
+	return writeFile(filepath.Join(keyDir, name), text)
+}
+
+// RemoveKey removes a file of the keys' folder for good; one that is not there
+// is no error.
+func RemoveKey(keyDir, name string) (err error) {
+	defer fault.Wrap(&err, "backup.RemoveKey %s", name)
+	if err := os.Remove(filepath.Join(keyDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncDir(keyDir)
+}
+
 func writeFile(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
@@ -220,7 +245,17 @@ func readKeys(c config.Config) (map[string][]byte, error) {
 		}
 		keys[entry.Name()] = text
 	}
-	for name, value := range map[string]string{"jwt": c.Auth.JWTSecret, "seal": c.Webhook.Secret} {
+	earlier := c.Webhook.OldSecrets
+	if c.Webhook.Secret != "" { // then the file's is an earlier one
+		earlier = append(slices.Clone(earlier), strings.TrimSpace(string(keys[sealFile])))
+	}
+	for _, key := range earlier {
+		if key == "" || key == c.Webhook.Secret {
+			continue
+		}
+		keys[earlierFile] = append(keys[earlierFile], key+"\n"...)
+	}
+	for name, value := range map[string]string{"jwt": c.Auth.JWTSecret, sealFile: c.Webhook.Secret} {
 		if value != "" {
 			keys[name] = []byte(value + "\n")
 		}

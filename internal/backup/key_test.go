@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"navidocs/internal/backup"
+	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/testkit"
 )
@@ -188,5 +189,41 @@ func TestThePlanOfAnEncryptedBackup(t *testing.T) {
 	b.paper("two")
 	if p, err := b.service().CreatePlan(t.Context()); err != nil || p.Blobs != 2 || p.NewBlobs != 1 || p.NewBytes != 3 {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// A backup holds every key that its values may need: that of the settings, and
+// those before.
+func TestEarlierKeysAreBackedUpToo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		present           string
+		old               []string
+		files             map[string]string
+		seal, sealEarlier string
+	}{
+		"a generated one":               {"", nil, map[string]string{"seal": "file\n"}, "file\n", ""},
+		"in a rotation":                 {"", nil, map[string]string{"seal": "file\n", "seal.old": "before\n"}, "file\n", "before\n"},
+		"one of the settings":           {"new", []string{"old", "older"}, nil, "new\n", "old\nolder\n"},
+		"the first one of the settings": {"new", []string{"new"}, map[string]string{"seal": "file\n", "seal.old": "before\n"}, "new\n", "before\nfile\n"},
+		"the same in both places":       {"file", nil, map[string]string{"seal": "file\n"}, "file\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config.Config{Home: t.TempDir()}
+			cfg.Webhook.Secret, cfg.Webhook.OldSecrets = c.present, c.old
+			if err := os.MkdirAll(cfg.KeyDir(), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range c.files {
+				if err := backup.WriteKey(cfg.KeyDir(), name, []byte(text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			keys, err := backup.ReadKeys(cfg)
+			if err != nil || string(keys["seal"]) != c.seal || string(keys["seal.old"]) != c.sealEarlier {
+				t.Errorf("%q, %v", keys, err)
+			}
+		})
 	}
 }

@@ -1,7 +1,10 @@
 package cli_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -11,7 +14,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"navidocs/internal/account"
+	"navidocs/internal/app"
 	"navidocs/internal/cli"
+	"navidocs/internal/config"
 )
 
 // TestMain lets the test binary be navidocs. The copy that the scripts run is
@@ -41,8 +47,42 @@ func TestScripts(t *testing.T) {
 			e.Setenv("APP_ENV", "test")
 			return err
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":        exits,
+			"keeps-secret": onSecret(t.Context(), keepSecret),
+			"opens-secret": onSecret(t.Context(), openSecret),
+		},
 	})
+}
+
+// onSecret is a command on the installation of a script, for somebody.
+func onSecret(ctx context.Context, f func(ctx context.Context, a *app.App, who account.Actor) error) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, _ []string) {
+		var environ []string
+		for _, name := range []string{"APP_ENV", "WEBHOOK_SIGNATURE_SECRET", "WEBHOOK_SIGNATURE_SECRET_OLD"} {
+			environ = append(environ, name+"="+ts.Getenv(name))
+		}
+		cfg, err := config.Load(config.Source{Environ: environ, Home: ts.Getenv("WORK")})
+		ts.Check(err)
+		a, err := app.New(ctx, app.Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
+		ts.Check(err)
+		ts.Check(errors.Join(f(ctx, a, account.Actor{UserID: "ada"}), a.Close()))
+	}
+}
+
+// keepSecret has a value sealed and stored: the answer to a request.
+func keepSecret(ctx context.Context, a *app.App, who account.Actor) error {
+	_, err := a.Accounts.FirstAnswer(ctx, who, "key", "request")
+	return errors.Join(err, a.Accounts.KeepAnswer(ctx, who.UserID, "key", []byte("sealed")))
+}
+
+// openSecret demands that it opens.
+func openSecret(ctx context.Context, a *app.App, who account.Actor) error {
+	answer, err := a.Accounts.FirstAnswer(ctx, who, "key", "request")
+	if err == nil && string(answer) != "sealed" {
+		err = fmt.Errorf("it opens as %q", answer)
+	}
+	return err
 }
 
 // exits runs navidocs and demands an exit code: exits 2 document add.

@@ -161,6 +161,65 @@ func TestAJobExistsWhenItsTransactionCommitted(t *testing.T) {
 	})
 }
 
+// TestEnqueueAtWaitsForItsInstant: an instant that has passed is now; one that
+// is near is kept to within about a second, which is sooner than River looks at
+// scheduled jobs; one that is far off is left to River, and not taken before.
+func TestEnqueueAtWaitsForItsInstant(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, d *db.DB) {
+		t.Helper()
+		type end struct {
+			name string
+			at   time.Time
+		}
+		ends := make(chan end, 3)
+		q := newQueue(t, d, config(t), job.Define(job.Options[note]{}, func(ctx context.Context, j *job.Job[note]) error {
+			ends <- end{j.Args.Name, time.Now()}
+			return d.Transact(ctx, func(tx *db.Tx) error { return j.Complete(ctx, tx) })
+		}))
+		now := time.Now()
+		due := map[string]time.Time{"past": now.Add(-time.Hour), "near": now.Add(1500 * time.Millisecond), "far": now.Add(time.Hour)}
+		err := d.Transact(t.Context(), func(tx *db.Tx) error {
+			for name, at := range due {
+				if err := q.EnqueueAt(t.Context(), tx, note{name}, "", at); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]int{"available": 2, "scheduled": 1}, states(t, d)); diff != "" {
+			t.Error(diff)
+		}
+		run(t, q)
+		for _, want := range []string{"past", "near"} {
+			if got := <-ends; got.name != want || got.at.Before(due[want]) {
+				t.Errorf("%s ran %v after its instant, want %s", got.name, got.at.Sub(due[got.name]), want)
+			}
+		}
+		eventually(t, d, map[string]int{"completed": 2, "scheduled": 1})
+	})
+}
+
+// TestEnqueueAtRollsBack: a job to come is of its transaction like any other.
+func TestEnqueueAtRollsBack(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, d *db.DB) {
+		t.Helper()
+		q, cause := newQueue(t, d, config(t), leaving(d)), errors.New("no")
+		for _, wait := range []time.Duration{time.Second, time.Hour} { // both ways that a job is stored
+			err := d.Transact(t.Context(), func(tx *db.Tx) error {
+				return errors.Join(q.EnqueueAt(t.Context(), tx, note{"ghost"}, "", time.Now().Add(wait)), cause)
+			})
+			if got := states(t, d); !errors.Is(err, cause) || len(got) > 0 {
+				t.Error(err, got)
+			}
+		}
+	})
+}
+
 // The end of a job rolls back with its effect, and the next attempt does both.
 func TestCompleteRollsBackWithTheEffect(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
@@ -20,6 +21,15 @@ func (SecretMailArgs) Kind() string { return "notify.secret_mail" }
 
 // secretPurpose is what the values of secret mails are sealed for.
 const secretPurpose = "secret_mail"
+
+// Vaults are where the package's sealed values lie. The links to unsubscribe are
+// sealed too, and lie in people's mails: they end with the key that sealed them.
+func Vaults() []account.Vault {
+	return []account.Vault{
+		{Kind: "push subscriptions", Table: "push_subscriptions", Key: []string{"id"}, Column: "sealed", Purpose: pushPurpose},
+		{Kind: "mails that carry a secret", Table: "secret_mails", Key: []string{"id"}, Column: "sealed", Purpose: secretPurpose},
+	}
+}
 
 // SecretMail queues a mail that carries a secret, in the transaction of its
 // cause. Its values are stored sealed and blanked when it was sent or given up.
@@ -115,12 +125,11 @@ func (s *Service) recordSecret(ctx context.Context, tx *db.Tx, x secret, r Recei
 		return nil
 	}
 	status, wait := s.judge(message{channel: Email, attempts: x.attempts + 1}, r)
-	sealed, ended := "", new(db.Micros(tx.Now()))
-	if status == Queued {
-		sealed, ended = x.sealed, nil
-	}
-	_, err := tx.Exec(ctx, "UPDATE secret_mails SET status = $1, reason = $2, attempts = attempts + 1, sealed = $3, ended_at = $4 WHERE id = $5",
-		status, db.Text(r.Reason), sealed, ended, x.id)
+	ending, args := "", []any{status, db.Text(r.Reason), x.id}
+	if status != Queued {
+		ending, args = ", sealed = '', ended_at = $4", append(args, db.Micros(tx.Now()))
+	} // else it stays as it is stored, which may be anew
+	_, err := tx.Exec(ctx, "UPDATE secret_mails SET status = $1, reason = $2, attempts = attempts + 1"+ending+" WHERE id = $3", args...)
 	if err != nil || status != Queued {
 		return err
 	}

@@ -32,6 +32,9 @@ type SubscriptionInfo struct {
 	Service string `json:"service"`
 }
 
+// pushPurpose is what subscriptions are sealed for.
+const pushPurpose = "push"
+
 // maxSubscriptions bounds the browsers of a person; the oldest gives way.
 const maxSubscriptions = 20
 
@@ -47,7 +50,7 @@ func (s *Service) Subscribe(ctx context.Context, who account.Actor, x Subscripti
 	if err != nil {
 		return info, err
 	}
-	sealed, err := s.accounts.Seal("push", text)
+	sealed, err := s.accounts.Seal(pushPurpose, text)
 	if err != nil {
 		return info, err
 	}
@@ -101,7 +104,7 @@ func (s *Service) subscriptions(ctx context.Context, user account.UserID) ([]sub
 	}
 	out := all[:0]
 	for _, x := range all {
-		plain, err := s.accounts.Unseal("push", x.text)
+		plain, err := s.accounts.Unseal(pushPurpose, x.text)
 		if err != nil { // sealed by a key that is lost: the browser subscribes anew
 			if err := s.forget(ctx, x.id); err != nil {
 				return nil, err

@@ -9,8 +9,9 @@ import (
 	"navidocs/internal/fault"
 )
 
-// maxBody is the longest body that is sent; beyond it an event goes thin.
-const maxBody = 64 << 10
+// maxBody is the longest body that is sent, in bytes; beyond it an event goes
+// thin. The specification advises it, and receivers are set up for it.
+const maxBody = 20_000
 
 // thin is an envelope without its data, for an event that is too long to send.
 type thin struct {

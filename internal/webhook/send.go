@@ -61,6 +61,10 @@ func (s *Service) request(ctx context.Context, w Webhook, id string, body []byte
 	if err != nil {
 		return nil, err
 	}
+	signature := Sign(id, now, body, keys...)
+	if signature == "" {
+		return nil, errors.New("the webhook's secret is empty")
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -70,7 +74,7 @@ func (s *Service) request(ctx context.Context, w Webhook, id string, body []byte
 	req.Header.Set("Accept-Encoding", "identity") // else a small answer may grow large
 	req.Header.Set("Webhook-Id", id)
 	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set("Webhook-Signature", Sign(id, now, body, keys...))
+	req.Header.Set("Webhook-Signature", signature)
 	return req, nil
 }
 

@@ -46,6 +46,17 @@ const (
 // Limit is how many endpoints an organization may have.
 const Limit = 20
 
+// sealPurpose is what the secrets are sealed for.
+const sealPurpose = "webhook"
+
+// Vaults are where the package's sealed values lie.
+func Vaults() []account.Vault {
+	return []account.Vault{
+		{Kind: "webhook secrets", Table: "webhooks", Key: []string{"id"}, Column: "secret_sealed", Purpose: sealPurpose},
+		{Kind: "webhook secrets before the last", Table: "webhooks", Key: []string{"id"}, Column: "old_secret_sealed", Purpose: sealPurpose},
+	}
+}
+
 // Config bounds deliveries.
 type Config struct {
 	// Timeout is the longest wait for a receiver; 0 means 30 s.
@@ -248,7 +259,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 		return w, err
 	}
 	key := newKey()
-	sealed, err := s.accounts.Seal("webhook", key)
+	sealed, err := s.accounts.Seal(sealPurpose, key)
 	if err != nil {
 		return w, err
 	}
@@ -274,8 +285,11 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 	return w, err
 }
 
-// room refuses an endpoint too many.
+// room refuses an endpoint too many; of several at once as well.
 func room(ctx context.Context, tx *db.Tx, org account.OrgID) error {
+	if err := account.LockOrganization(ctx, tx, org); err != nil {
+		return err
+	}
 	n, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM webhooks WHERE org_id = $1", org)
 	if err == nil && n >= Limit {
 		return fault.New(fault.Conflict, "an organization has at most %d webhooks: delete one, or let one serve several types of events", Limit)
@@ -401,12 +415,15 @@ const overlap = 24 * time.Hour
 func (s *Service) RotateSecret(ctx context.Context, who account.Actor, id ID) (w Webhook, err error) {
 	defer fault.Wrap(&err, "webhook.RotateSecret %s", id)
 	key := newKey()
-	sealed, err := s.accounts.Seal("webhook", key)
+	sealed, err := s.accounts.Seal(sealPurpose, key)
 	if err != nil {
 		return w, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if w, err = managed(ctx, tx, who, id); err != nil {
+		if _, err = managed(ctx, tx, who, id); err != nil {
+			return err
+		}
+		if w, err = locked(ctx, tx, id); err != nil { // else what becomes the old one may be re-sealed meanwhile
 			return err
 		}
 		until := tx.Now().Add(overlap)
@@ -432,7 +449,7 @@ func (s *Service) keys(w Webhook, at time.Time) ([][]byte, error) {
 	keys := make([][]byte, len(sealed))
 	for i, text := range sealed {
 		var err error
-		if keys[i], err = s.accounts.Unseal("webhook", text); err != nil {
+		if keys[i], err = s.accounts.Unseal(sealPurpose, text); err != nil {
 			return nil, err
 		}
 	}
