@@ -45,7 +45,9 @@ func (a *App) senders(client *egress.Client) (all []notify.Sender, vapid string,
 	}
 	all = []notify.Sender{mail, push}
 	if c.Notify.TwilioSID != "" {
-		sms, err := notify.NewSMS(notify.SMSConfig{SID: c.Notify.TwilioSID, Token: c.Notify.TwilioToken, From: c.Notify.TwilioFrom}, client)
+		sms, err := notify.NewSMS(notify.SMSConfig{
+			URL: c.Notify.TwilioURL, SID: c.Notify.TwilioSID, Token: c.Notify.TwilioToken, From: c.Notify.TwilioFrom,
+		}, client)
 		if err != nil {
 			return nil, "", err
 		}

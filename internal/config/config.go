@@ -127,6 +127,7 @@ type Notify struct {
 	TwilioSID    string `env:"TWILIO_ACCOUNT_SID" kind:"text" help:"Twilio account that sends text messages"`
 	TwilioToken  string `env:"TWILIO_AUTH_TOKEN" kind:"text" secret:"yes" help:"token of the Twilio account"`
 	TwilioFrom   string `env:"TWILIO_FROM" kind:"text" help:"telephone number or messaging service that sends"`
+	TwilioURL    string `env:"TWILIO_API_BASE" kind:"web" help:"address of an SMS service that speaks Twilio's form; when unset, Twilio itself"`
 	NtfyURL      string `env:"NTFY_URL" kind:"web" help:"ntfy server for push messages"`
 	VAPIDSubject string `env:"VAPID_SUBJECT" kind:"contact" help:"mailto: or https: address that push services may turn to"`
 }
