@@ -94,3 +94,58 @@ Feature: The right person knows in time, and there is proof that they were told
     And the hour's look for reminders is over
     Then the member has 1 mail about "Watermaker"
     And the member is told in the application that the cover of the "Watermaker" ends soon
+
+  @core
+  Scenario: SMS goes to opted-in numbers, and mail takes over after three failures
+    Given a captain whose server sends mail and text messages, in the morning of 2025-05-02
+    And a member of the organization who also wants mails about warranties
+    And the captain and the member confirm their telephone numbers
+    And the captain wants text messages about warranties, and no mails
+    And a warranty of the "Watermaker" that ends on 2025-06-01
+    And a warranty of the "Radar" that ends on 2025-06-02
+    When the hour's look for reminders is over
+    Then the captain has a text message about "Watermaker" of at most 160 characters
+    And the text message about "Watermaker" is shown as accepted
+    And the member has no text message about "Watermaker"
+    When it is the morning of 2025-05-03
+    And the SMS service answers 429, "too many messages"
+    And the hour's look for reminders is over
+    Then the text message about "Radar" is shown as queued, because "too many messages"
+    When 30 seconds pass
+    Then the SMS service was asked 1 time about "Radar"
+    When 30 seconds pass
+    Then the SMS service was asked 2 times about "Radar"
+    And the captain has no mail about "Radar"
+    When 5 minutes pass
+    Then the text message about "Radar" is shown as refused, because "too many messages"
+    And the captain has one mail about "Radar"
+    When 24 hours pass
+    Then the SMS service was asked 3 times about "Radar"
+    And the captain has one mail about "Radar"
+    And the member has no text message about "Radar"
+
+  Scenario: Quiet hours and digest hold back, urgent passes, across a clock change
+    Given a captain whose server sends mail, in the morning of 2026-03-20
+    And a member of the organization who also wants mails about warranties
+    And a warranty of the "Liferaft" that ends on 2026-04-10
+    When it is 23:30 in Europe/Berlin on 2026-03-28
+    And the captain lives in Europe/Berlin and wants quiet from 22:00 to 07:00
+    And the member lives in Europe/Berlin, wants quiet from 22:00 to 07:00, and a digest every day
+    And the paper "Hull survey" cannot be read
+    And the member's papers "Rig survey" and "Sail survey" cannot be read
+    And the hour's look for reminders is over
+    Then the captain has a mail about "Liferaft"
+    And it says that 13 days are left
+    And the member has a mail about "Liferaft"
+    And the captain sees that the mail about "Hull survey" waits until 2026-03-29T05:00:00Z
+    And the member sees that the mail about "Rig survey" waits until 2026-03-29T06:00:00Z
+    And the member sees that the mail about "Sail survey" waits until 2026-03-29T06:00:00Z
+    When it is 06:59 in Europe/Berlin on 2026-03-29
+    Then the captain has no mail about "Hull survey"
+    When it is 07:00 in Europe/Berlin on 2026-03-29
+    Then the captain has one mail about "Hull survey"
+    When it is 07:59 in Europe/Berlin on 2026-03-29
+    Then the member has no mail about "Your summary"
+    When it is 08:00 in Europe/Berlin on 2026-03-29
+    Then the member has one mail, about "Rig survey" and "Sail survey"
+    And the member has no mail about "survey"

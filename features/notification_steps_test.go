@@ -44,6 +44,9 @@ type informed struct {
 	line    *line
 	phone   *browser
 	laptop  *browser
+
+	settings []string // beyond those of mail
+	carrier  *carrier // nil where no text messages are sent
 }
 
 func (w *world) notificationSteps(sc *godog.ScenarioContext) {
@@ -55,6 +58,8 @@ func (w *world) notificationSteps(sc *godog.ScenarioContext) {
 	i.listSteps(sc)
 	i.reminderSteps(sc)
 	i.pushSteps(sc)
+	i.textSteps(sc)
+	i.quietSteps(sc)
 	sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) {
 		return ctx, errors.Join(i.line.breaks(), i.workers.end())
 	})
@@ -95,15 +100,17 @@ func (i *informed) begins(now func() time.Time) (err error) {
 	if i.mailbox, err = openMailbox(i.t); err != nil {
 		return err
 	}
-	settings := append(i.mailbox.settings(), "APP_BASE_URL="+appURL, "EGRESS_ALLOW=127.0.0.1")
+	settings := slices.Concat(i.mailbox.settings(), i.settings, []string{"APP_BASE_URL=" + appURL, "EGRESS_ALLOW=127.0.0.1"})
 	i.server = apptest.New(i.t, apptest.Options{Database: i.database, Settings: settings, Now: now, NoWorker: true})
 	i.captain = i.server.User(captain, "", "")
 	return errors.Join(i.addsBoat("Calypso"), i.work(&i.workers))
 }
 
 // cannotBeRead uploads a paper that will fail, of which its uploader is told.
-func (i *informed) cannotBeRead(title string) error {
-	i.paper = i.captain.Upload(title+".pdf", []byte("%PDF-1.7\nthis is no PDF, but "+title+"\n%%EOF\n"), "boat_id="+i.boat)
+func (i *informed) cannotBeRead(title string) error { return i.unreadable(i.captain, title) }
+
+func (i *informed) unreadable(who *apptest.Client, title string) error {
+	i.paper = who.Upload(title+".pdf", []byte("%PDF-1.7\nthis is no PDF, but "+title+"\n%%EOF\n"), "boat_id="+i.boat)
 	return nil
 }
 
@@ -473,16 +480,7 @@ func (i *informed) looks(often string) error {
 		}
 		return err
 	})
-	testkit.Eventually(i.t, func() error {
-		open, err := i.server.Jobs.Jobs(ctx)
-		for _, j := range open {
-			if kind, _, _ := strings.Cut(j.Kind, "."); kind == "warranty" || kind == "event" || kind == "notify" {
-				return fmt.Errorf("%s is %s", j.Kind, j.State)
-			}
-		}
-		return err
-	})
-	return err
+	return errors.Join(err, i.settle())
 }
 
 func (i *informed) haveMails(n int, about string, people ...string) error {

@@ -263,6 +263,9 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })
+	if a.options.Config.IMAP.Host != "" {
+		a.Jobs.Every(5*time.Minute, func() job.Args { return notify.BouncesArgs{} })
+	}
 }
 
 // collectArgs ask for bytes without an owner to be removed.

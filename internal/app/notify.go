@@ -8,6 +8,7 @@ import (
 	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/egress"
+	"navidocs/internal/mailbox"
 	"navidocs/internal/notify"
 )
 
@@ -18,13 +19,26 @@ func (a *App) buildNotifications(ctx context.Context, client *egress.Client) err
 	if err != nil {
 		return err
 	}
+	inbox, err := a.inbox()
+	if err != nil {
+		return err
+	}
 	a.Notifications = notify.New(a.DB, a.Jobs, a.Accounts, a.Events, notify.Config{
-		BaseURL: strings.TrimSuffix(baseURL(a.options.Config), "/"), Senders: senders, VAPIDKey: key, Changed: a.notified, Log: a.options.Log,
+		BaseURL: strings.TrimSuffix(baseURL(a.options.Config), "/"), Senders: senders, VAPIDKey: key, Mailbox: inbox, Changed: a.notified, Log: a.options.Log,
 	})
 	a.Accounts.OnMail(func(ctx context.Context, tx *db.Tx, m account.Mail) error {
 		return a.Notifications.SecretMail(ctx, tx, m.Kind, m.To, m.Language, m.Vars)
 	})
 	return a.Notifications.Seed(ctx)
+}
+
+// inbox is the mailbox that the configuration names, nil without one.
+func (a *App) inbox() (*mailbox.Mailbox, error) {
+	c := a.options.Config.IMAP
+	if c.Host == "" {
+		return nil, nil
+	}
+	return mailbox.New(mailbox.Config{Host: c.Host, Port: c.Port, User: c.User, Password: c.Password, Name: c.Mailbox})
 }
 
 // senders are the channels that can send: mail always, if only into the outbox,
@@ -45,7 +59,9 @@ func (a *App) senders(client *egress.Client) (all []notify.Sender, vapid string,
 	}
 	all = []notify.Sender{mail, push}
 	if c.Notify.TwilioSID != "" {
-		sms, err := notify.NewSMS(notify.SMSConfig{SID: c.Notify.TwilioSID, Token: c.Notify.TwilioToken, From: c.Notify.TwilioFrom}, client)
+		sms, err := notify.NewSMS(notify.SMSConfig{
+			URL: c.Notify.TwilioURL, SID: c.Notify.TwilioSID, Token: c.Notify.TwilioToken, From: c.Notify.TwilioFrom,
+		}, client)
 		if err != nil {
 			return nil, "", err
 		}

@@ -113,10 +113,10 @@ type DKIM struct {
 	PrivateKey string `env:"DKIM_PRIVATE_KEY" kind:"text" secret:"yes" help:"private key (PEM)"`
 }
 
-// IMAP is the way in for papers that arrive by mail.
+// IMAP is the way in for mails that came back.
 type IMAP struct {
-	Host     string `env:"IMAP_HOST" kind:"host" help:"mail server whose mailbox is read for papers"`
-	Port     int    `env:"IMAP_PORT" default:"993" kind:"int" of:"1 65535" help:"port of that server"`
+	Host     string `env:"IMAP_HOST" kind:"host" help:"mail server whose mailbox is read for mails that came back"`
+	Port     int    `env:"IMAP_PORT" default:"993" kind:"int" of:"1 65535" help:"port of that server; 993 means TLS from the first byte, others STARTTLS"`
 	User     string `env:"IMAP_USER" kind:"text" help:"user name at that server"`
 	Password string `env:"IMAP_PASSWORD" kind:"text" secret:"yes" help:"password at that server"`
 	Mailbox  string `env:"IMAP_MAILBOX" default:"INBOX" kind:"text" help:"mailbox to read"`
@@ -127,6 +127,7 @@ type Notify struct {
 	TwilioSID    string `env:"TWILIO_ACCOUNT_SID" kind:"text" help:"Twilio account that sends text messages"`
 	TwilioToken  string `env:"TWILIO_AUTH_TOKEN" kind:"text" secret:"yes" help:"token of the Twilio account"`
 	TwilioFrom   string `env:"TWILIO_FROM" kind:"text" help:"telephone number or messaging service that sends"`
+	TwilioURL    string `env:"TWILIO_API_BASE" kind:"web" help:"address of an SMS service that speaks Twilio's form; when unset, Twilio itself"`
 	NtfyURL      string `env:"NTFY_URL" kind:"web" help:"ntfy server for push messages"`
 	VAPIDSubject string `env:"VAPID_SUBJECT" kind:"contact" help:"mailto: or https: address that push services may turn to"`
 }

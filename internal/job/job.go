@@ -128,7 +128,7 @@ const (
 	OutcomeFailed    = "failed"    // and tried again
 	OutcomeDead      = "dead"      // no attempt follows
 	OutcomeCancelled = "cancelled" // ended by Cancel
-	OutcomeReturned  = "returned"  // told to stop, or no room: it does not count
+	OutcomeReturned  = "returned"  // told to stop, no room, or not yet: it does not count
 )
 
 // lostAttempts is how many attempts more a job has when its process died or
@@ -156,6 +156,9 @@ func (w *worker[T]) attempt(ctx context.Context, j *Job[T]) (outcome string, err
 	}
 	if fault.Is(err, fault.Full) {
 		return OutcomeReturned, river.JobSnooze(fullWait) // no fault of the job: the attempt does not count
+	}
+	if _, early := errors.AsType[*river.JobSnoozeError](err); early {
+		return OutcomeReturned, err
 	}
 	_, cancelled := errors.AsType[*river.JobCancelError](err)
 	switch {
@@ -317,6 +320,10 @@ const lookahead = 10 * time.Second
 
 // Cancel makes an error final: no attempt follows.
 func Cancel(err error) error { return river.JobCancel(err) }
+
+// Later is returned by work that came before its time: it comes again after the
+// wait, and the attempt does not count.
+func Later(wait time.Duration) error { return river.JobSnooze(wait) }
 
 // runner is what the two River clients have in common.
 type runner interface {

@@ -2,10 +2,12 @@ package notify
 
 import (
 	"context"
+	"sync"
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/mailbox"
 )
 
 // Report is what the mail system says of a mail after it was taken on.
@@ -25,6 +27,11 @@ func (s *Service) Report(ctx context.Context, who account.Actor, r Report) (err 
 	if !who.Operator {
 		return fault.New(fault.Forbidden, "only operators report bounces")
 	}
+	return s.report(ctx, r)
+}
+
+// report is Report by whoever may. What was reported before changes nothing.
+func (s *Service) report(ctx context.Context, r Report) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
 		m, err := s.loadMessage(ctx, tx, r.MessageID)
 		if fault.Is(err, fault.NotFound) {
@@ -35,7 +42,9 @@ func (s *Service) Report(ctx context.Context, who account.Actor, r Report) (err 
 		}
 		status := map[string]Status{"hard": Bounced, "complaint": Complained}[r.Kind]
 		if status == "" {
-			status = m.status
+			if status = m.status; status == Bounced || status == Complained { // the soft one is older
+				return nil
+			}
 		}
 		_, err = tx.Exec(ctx, "UPDATE notification_messages SET status = $1, reason = $2 WHERE id = $3", status, db.Text(r.Reason), m.id)
 		if err != nil || status == m.status {
@@ -43,4 +52,68 @@ func (s *Service) Report(ctx context.Context, who account.Actor, r Report) (err 
 		}
 		return s.failed(ctx, tx, m, Receipt{Outcome: Gone, Reason: r.Reason})
 	})
+}
+
+// maxReturned is how much is read of a mail that came back: the report stands
+// before the copy of the mail itself.
+const maxReturned = 1 << 20
+
+// BouncesArgs ask for the mailbox of returned mails to be read.
+type BouncesArgs struct{}
+
+// Kind implements job.Args.
+func (BouncesArgs) Kind() string { return "notify.bounces" }
+
+// ReadBounces reads what came back to the return paths and takes it in as
+// Report does. Mails that are not of ours stay unread. Without a mailbox it does
+// nothing; one that cannot be read is said in the log, once, and is no error:
+// the next look comes soon.
+func (s *Service) ReadBounces(ctx context.Context) {
+	if s.config.Mailbox == nil {
+		return
+	}
+	err := s.config.Mailbox.Visit(ctx, mailbox.Visitor{Wants: wanted, Limit: maxReturned, Take: s.takeReturned})
+	if ctx.Err() != nil {
+		return // the server stops
+	}
+	s.inbox.tell(s, err)
+}
+
+// takeReturned takes a mail in, and says whether it was about one of ours. A
+// mail with a secret, or one older than 30 days, was ours too, though nothing is
+// kept of it. Whoever knows the id of a mail has received it or carried it, and
+// can do no more than stop mail to its address.
+func (s *Service) takeReturned(ctx context.Context, m mailbox.Mail) (mine bool, err error) {
+	r, ours := readReturned(m.Raw)
+	if !ours || r.kind == "" {
+		return ours, nil
+	}
+	if err = s.report(ctx, Report{MessageID: r.id, Kind: r.kind, Reason: r.reason}); fault.Is(err, fault.NotFound) {
+		err = nil
+	}
+	return err == nil, err
+}
+
+// inbox is what the log was told of the mailbox last.
+type inbox struct {
+	mu      sync.Mutex // guards trouble
+	trouble string     // "" while it can be read
+}
+
+// tell writes to the log when something changed.
+func (i *inbox) tell(s *Service, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := ""
+	if err != nil {
+		now = fault.Message(err)
+	}
+	switch {
+	case now == i.trouble:
+	case err != nil:
+		s.config.Log.Error("bounces cannot be read from the mailbox", "error", err)
+	default:
+		s.config.Log.Info("bounces are read from the mailbox again")
+	}
+	i.trouble = now
 }

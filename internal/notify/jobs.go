@@ -24,6 +24,10 @@ func (s *Service) Jobs() []job.Work {
 	return []job.Work{
 		job.Define(job.Options[SendArgs]{Queue: queue, Timeout: 2 * time.Minute, Dead: s.giveUp}, s.send),
 		job.Define(job.Options[SecretMailArgs]{Queue: queue, Timeout: 2 * time.Minute, Dead: s.giveUpSecret}, s.sendSecret),
+		job.Define(job.Options[BouncesArgs]{Timeout: 4 * time.Minute, MaxAttempts: 1}, func(ctx context.Context, _ *job.Job[BouncesArgs]) error {
+			s.ReadBounces(ctx)
+			return ctx.Err()
+		}),
 		job.Define(job.Options[TidyArgs]{}, func(ctx context.Context, _ *job.Job[TidyArgs]) error { return s.Tidy(ctx) }),
 	}
 }

@@ -54,6 +54,7 @@ type message struct {
 	recipient string
 	urgent    bool
 	status    Status
+	sendAt    time.Time
 	attempts  int
 	begun     bool // SMS only
 	tells     []told
@@ -67,8 +68,10 @@ type told struct {
 	boatID                                                          *string
 }
 
-// send tries once. What became of it, the next attempt and the end of the job
-// are one transaction: a crash before it repeats the attempt with the same id.
+// send tries once, and not before the message's time, whoever called the job up:
+// quiet hours hold also when an operator retries the queue. What became of it,
+// the next attempt and the end of the job are one transaction: a crash before it
+// repeats the attempt with the same id.
 func (s *Service) send(ctx context.Context, j *job.Job[SendArgs]) error {
 	m, err := s.loadMessage(ctx, s.db, j.Args.MessageID)
 	if fault.Is(err, fault.NotFound) {
@@ -76,6 +79,9 @@ func (s *Service) send(ctx context.Context, j *job.Job[SendArgs]) error {
 	}
 	if err != nil {
 		return err
+	}
+	if wait := m.sendAt.Sub(s.db.Now()); wait > 0 && m.status == Queued {
+		return job.Later(wait)
 	}
 	receipt, err := s.attempt(ctx, m)
 	if err != nil {
@@ -125,9 +131,11 @@ func (s *Service) giveUp(ctx context.Context, j *job.Job[SendArgs], cause error)
 
 func (s *Service) loadMessage(ctx context.Context, q db.Querier, id string) (m message, err error) {
 	m, err = db.One(ctx, q, func(r db.Row) (m message, err error) {
-		err = r.Scan(&m.id, &m.user, &m.channel, &m.recipient, &m.urgent, &m.status, &m.attempts, &m.begun)
+		var at int64
+		err = r.Scan(&m.id, &m.user, &m.channel, &m.recipient, &m.urgent, &m.status, &at, &m.attempts, &m.begun)
+		m.sendAt = db.Time(at)
 		return m, err
-	}, "SELECT id, user_id, channel, recipient, urgent, status, attempts, reference = $2 FROM notification_messages WHERE id = $1", id, begun)
+	}, "SELECT id, user_id, channel, recipient, urgent, status, send_at, attempts, reference = $2 FROM notification_messages WHERE id = $1", id, begun)
 	if err != nil {
 		return m, err
 	}

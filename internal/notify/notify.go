@@ -19,6 +19,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
+	"navidocs/internal/mailbox"
 )
 
 // Config is what the service needs to know.
@@ -29,6 +30,8 @@ type Config struct {
 	Senders []Sender
 	// VAPIDKey is the public key that browsers subscribe with.
 	VAPIDKey string
+	// Mailbox is where bounces come back to; nil when somebody reports them.
+	Mailbox *mailbox.Mailbox
 	// Changed is called when a person's notifications changed; may be nil. It
 	// wakes streams, and may be lost.
 	Changed func(account.UserID)
@@ -43,6 +46,7 @@ type Service struct {
 	events   *event.Outbox
 	config   Config
 	senders  map[Channel]Sender
+	inbox    inbox
 }
 
 // New makes the service and has it told of every event.
