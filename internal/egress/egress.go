@@ -10,6 +10,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,6 +31,8 @@ type Options struct {
 	Allow   []string      // host, ip or cidr, each with optional :port
 	Timeout time.Duration // of a whole request with its answer, 30 s
 	MaxBody int64         // bytes of an answer, 1 MiB
+	// Resolver looks names up; nil means as the machine does.
+	Resolver *net.Resolver
 }
 
 const (
@@ -42,11 +45,12 @@ const (
 
 // Client is a guarded client. It is safe for concurrent use.
 type Client struct {
-	guard   *guard
-	timeout time.Duration
-	maxBody int64
-	secure  *http.Transport // for https
-	plain   *http.Transport // for http, which only the allow list may have
+	guard    *guard
+	resolver *net.Resolver
+	timeout  time.Duration
+	maxBody  int64
+	secure   *http.Transport // for https
+	plain    *http.Transport // for http, which only the allow list may have
 }
 
 // New makes a client; the error names every entry of Allow that cannot be read.
@@ -56,7 +60,7 @@ func New(o Options) (_ *Client, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{guard: newGuard(allowed), timeout: o.Timeout, maxBody: o.MaxBody}
+	c := &Client{guard: newGuard(allowed), timeout: o.Timeout, maxBody: o.MaxBody, resolver: cmp.Or(o.Resolver, net.DefaultResolver)}
 	if c.timeout <= 0 {
 		c.timeout = defaultTimeout
 	}
@@ -159,7 +163,8 @@ func (c *Client) dial(ctx context.Context, network, address string, ports []uint
 		return nil, err
 	}
 	dialer := &net.Dialer{
-		Timeout: dialTimeout,
+		Timeout:  dialTimeout,
+		Resolver: c.resolver,
 		Control: func(network, address string, _ syscall.RawConn) error {
 			target, err := netip.ParseAddrPort(address)
 			if err != nil || !strings.HasPrefix(network, "tcp") {
@@ -189,7 +194,7 @@ func (c *Client) Check(ctx context.Context, rawURL string) error {
 	if u.Port() != "" {
 		port = parsePort(u.Port())
 	}
-	for _, addr := range lookup(ctx, u.Hostname()) {
+	for _, addr := range c.lookup(ctx, u.Hostname()) {
 		if err := c.guard.judge(u.Hostname(), netip.AddrPortFrom(addr, port), ports); err != nil {
 			return err
 		}
@@ -198,13 +203,13 @@ func (c *Client) Check(ctx context.Context, rawURL string) error {
 }
 
 // lookup returns the addresses of a host, none when they cannot be had.
-func lookup(ctx context.Context, host string) []netip.Addr {
+func (c *Client) lookup(ctx context.Context, host string) []netip.Addr {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	addrs, err := c.resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil
 	}

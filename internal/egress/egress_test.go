@@ -17,6 +17,7 @@ import (
 
 	"navidocs/internal/egress"
 	"navidocs/internal/fault"
+	"navidocs/internal/testkit"
 )
 
 func open(t *testing.T, o egress.Options) *egress.Client {
@@ -269,6 +270,36 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	_, status, err := get(t, c, s.URL)
 	if err != nil || status != http.StatusFound || s.visits.Load() != 1 {
 		t.Errorf("%d, %v after %d visits", status, err, s.visits.Load())
+	}
+}
+
+// TestANameThatLeadsElsewhereLater is what rebinding does: a name that is on the
+// internet when it is saved, and on this machine when it is dialled.
+func TestANameThatLeadsElsewhereLater(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(http.ResponseWriter, *http.Request) {})
+	_, port := s.address(t)
+	public, inside := []netip.Addr{netip.MustParseAddr("9.9.9.9")}, []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	names := testkit.Names(t, func(name string, n int) testkit.Outcome {
+		switch {
+		case name != "rebinding.example":
+			return testkit.Outcome{Code: testkit.NoSuchName}
+		case n == 1:
+			return testkit.Outcome{Addrs: public}
+		}
+		return testkit.Outcome{Addrs: inside}
+	})
+	c := open(t, egress.Options{Resolver: names, Allow: []string{"9.9.9.9"}}) // at any port
+	c.Trust(s.roots)
+	rawURL := "https://rebinding.example:" + port + "/"
+	if err := c.Check(t.Context(), rawURL); err != nil {
+		t.Errorf("saved: %v", err)
+	}
+	if _, _, err := get(t, c, rawURL); !fault.Is(err, fault.Invalid) || s.visits.Load() > 0 {
+		t.Errorf("dialled: %v, %d visits", err, s.visits.Load())
+	}
+	if err := c.Check(t.Context(), rawURL); !fault.Is(err, fault.Invalid) {
+		t.Errorf("saved again: %v", err)
 	}
 }
 

@@ -103,6 +103,34 @@ func TestEveryAnswer(t *testing.T) {
 	}
 }
 
+// TestRetryAfterIsHonoured up to twice the step.
+func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
+	each(t, Config{MaxRetries: 4}, func(t *testing.T, b *bench) {
+		asked := []string{"1", "3", "3600", "yesterday"} // after steps of 1, 2, 4 and 8 s
+		r := listen(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n <= len(asked) {
+				w.Header().Set("Retry-After", asked[n-1])
+				w.WriteHeader(http.StatusTooManyRequests)
+			}
+		})
+		w := b.create(r.URL, "*")
+		b.run()
+		b.happens("boat.created")
+		all := b.settled(w.ID, 5)
+		for i, c := range []struct{ least, most time.Duration }{
+			{time.Second, 1200 * time.Millisecond},
+			{3 * time.Second, 3 * time.Second},
+			{8 * time.Second, 8 * time.Second},
+			{6400 * time.Millisecond, 9600 * time.Millisecond},
+		} {
+			if got := all[i].NextAttemptAt.Sub(*all[i].AttemptedAt); got < c.least || got > c.most {
+				t.Errorf("asked for %s it waits %v, want %v to %v", asked[i], got, c.least, c.most)
+			}
+		}
+	})
+}
+
 // sameEachTime demands one id and one body of all attempts.
 func sameEachTime(t *testing.T, all []got) {
 	t.Helper()

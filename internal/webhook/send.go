@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -116,8 +117,8 @@ func (s *Service) explain(err error) string {
 		}
 		return "the host's name could not be looked up (DNS)"
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "the receiver's certificate is not valid (TLS)"
+	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the receiver's certificate is not valid (TLS): " + explainCertificate(bad)
 	}
 	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
@@ -129,4 +130,17 @@ func (s *Service) explain(err error) string {
 		return "the connection broke off before the answer"
 	}
 	return fault.Message(err)
+}
+
+func explainCertificate(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "it is for another name"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "nobody known has issued it, or what links it to its issuer was not sent"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "it has expired, or is for a later time"
+	}
+	return "it is not fit for this"
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ func each(t *testing.T, c Config, f func(t *testing.T, b *bench)) {
 		}
 		events := event.New(d, queue)
 		accounts := account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
-		client, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}, Timeout: c.Timeout})
+		client, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}, Timeout: c.Timeout, Resolver: testkit.Names(t, named)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,6 +60,18 @@ func each(t *testing.T, c Config, f func(t *testing.T, b *bench)) {
 		b.org = b.ada.Orgs(account.Admin)[0]
 		f(t, b)
 	})
+}
+
+// named are the only names that there are: one that leads to this machine, and
+// one whose name server is broken.
+func named(name string, _ int) testkit.Outcome {
+	switch name {
+	case "receiver.example":
+		return testkit.Outcome{Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
+	case "broken.example":
+		return testkit.Outcome{Code: testkit.ServerFailure}
+	}
+	return testkit.Outcome{Code: testkit.NoSuchName}
 }
 
 func (b *bench) user(email string, org account.OrgID, role account.Role) account.Actor {
