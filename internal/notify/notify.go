@@ -224,9 +224,13 @@ func (s *Service) post(ctx context.Context, tx *db.Tx, o occasion, p person, n n
 	return s.insert(ctx, tx, n, &id)
 }
 
-// lastGroup is when a person was last sent something that was not urgent.
-func (s *Service) lastGroup(ctx context.Context, q db.Querier, user account.UserID, channel Channel) (time.Time, error) {
-	at, err := db.One(ctx, q, db.Scalar[*int64], `SELECT max(sent_at) FROM notification_messages
+// lastGroup is when a person was last sent something that was not urgent. It
+// holds the person until the transaction ends: what two add at once is one message.
+func (s *Service) lastGroup(ctx context.Context, tx *db.Tx, user account.UserID, channel Channel) (time.Time, error) {
+	if _, err := tx.Exec(ctx, "UPDATE users SET language = language WHERE id = $1", user); err != nil {
+		return time.Time{}, err
+	}
+	at, err := db.One(ctx, tx, db.Scalar[*int64], `SELECT max(sent_at) FROM notification_messages
 		WHERE user_id = $1 AND channel = $2 AND urgent = FALSE AND status = 'accepted'`, user, channel)
 	if err != nil || at == nil {
 		return time.Time{}, err

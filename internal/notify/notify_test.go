@@ -104,19 +104,30 @@ func (b *bench) do(f func(tx *db.Tx) error) {
 // happens has the service told of an event, as the dispatcher does.
 func (b *bench) happens(eventType string, actor *string, data map[string]any) {
 	b.t.Helper()
-	text, err := json.Marshal(data)
-	if err != nil {
+	if err := b.handOver(eventType, actor, data); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+func (b *bench) handOver(eventType string, actor *string, data map[string]any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
 	e := event.Envelope{ID: db.NewID(), Type: eventType, OrgID: new(string(b.org)), Boat: &event.Boat{ID: "boat", Name: "Calypso"}, ActorID: actor, Data: text}
-	b.do(func(tx *db.Tx) error { return b.Consume(b.t.Context(), tx, e) })
+	return b.db.Transact(b.t.Context(), func(tx *db.Tx) error { return b.Consume(b.t.Context(), tx, e) })
 }
 
 func (b *bench) expires(item string, days int) {
 	b.t.Helper()
-	b.happens("warranty.expiring", nil, map[string]any{
+	b.happens("warranty.expiring", nil, ending(item, days))
+}
+
+// ending is the data of an event of a warranty.
+func ending(item string, days int) map[string]any {
+	return map[string]any{
 		"warranty_id": item, "item_name": item, "provider": "Maker", "expiration_date": "2026-05-31", "threshold_days": days, "days_until_expiration": days,
-	})
+	}
 }
 
 // run sends what is due, as the jobs do, and reports how many there were.
@@ -211,6 +222,34 @@ func TestRemindersOfADayAreOneMessageInTheMorning(t *testing.T) {
 		b.clock.Set(time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC))
 		if b.run(); len(b.mail.messages()) != 3 {
 			t.Error("the next morning tells the rest")
+		}
+	})
+}
+
+// Events that are handed over at the same time add to the same message. Each
+// round begins without one, for only then workers could miss each other's.
+func TestWorkersGroupRemindersTogether(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.clock.Add(-time.Hour)
+		const rounds, workers = 6, 8
+		for round := range rounds {
+			var all sync.WaitGroup
+			for i := range workers {
+				all.Go(func() {
+					if err := b.handOver("warranty.expiring", nil, ending(fmt.Sprint("Item ", round, i), 30)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			b.do(func(tx *db.Tx) error {
+				n, err := tx.Exec(t.Context(), "UPDATE notification_messages SET status = 'refused' WHERE status = 'queued'")
+				if n != 1 {
+					t.Errorf("%d messages", n)
+				}
+				return err
+			})
 		}
 	})
 }
