@@ -190,7 +190,7 @@ func TestAReminderIsToldOnceByEachChannel(t *testing.T) {
 			t.Fatalf("%+v", all)
 		}
 		b.expires("Watermaker", 14)
-		if b.clock.Add(24 * time.Hour); b.run() != 1 {
+		if b.clock.Add(4 * 24 * time.Hour); b.run() != 1 {
 			t.Error("the next threshold is not told")
 		}
 	})
@@ -211,17 +211,70 @@ func TestRemindersOfADayAreOneMessageInTheMorning(t *testing.T) {
 		if len(got) != 1 || !strings.Contains(got[0].Text, "Watermaker") || !strings.Contains(got[0].Text, "Windlass") {
 			t.Fatalf("%+v", got)
 		}
-		b.expires("Radar", 30) // later that day: tomorrow
-		if b.clock.Add(time.Hour); b.run() != 0 {
-			t.Error("two groups on one day")
-		}
 		b.expires("Liferaft", 10) // urgent
 		if b.run() != 1 {
 			t.Error("urgent waits")
 		}
-		b.clock.Set(time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC))
-		if b.run(); len(b.mail.messages()) != 3 {
-			t.Error("the next morning tells the rest")
+	})
+}
+
+// Four days lie between two messages: what comes in between waits for the next.
+func TestReminderMessagesAreFourDaysApart(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.expires("Watermaker", 30)
+		b.run()
+		for day, item := range []string{"Radar", "Windlass", "Genset"} {
+			b.clock.Set(start.AddDate(0, 0, day+1))
+			if b.expires(item, 30); b.run() != 0 {
+				t.Errorf("%s: sent after %d days", item, day+1)
+			}
+		}
+		b.happens("webhook.disabled", nil, map[string]any{"webhook_id": "w", "url": "https://example.org"}) // no reminder
+		if b.run() != 1 {
+			t.Error("other mail waits too")
+		}
+		b.clock.Set(start.AddDate(0, 0, 4))
+		b.run()
+		got := b.mail.messages()
+		if text := got[len(got)-1].Text; len(got) != 3 || !strings.Contains(text, "Radar") || !strings.Contains(text, "Windlass") || !strings.Contains(text, "Genset") {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// What is found in the middle of a day, as after days without a server, comes
+// as one message, though its events are handed over one by one.
+func TestRemindersOfAnAfternoonAreOneMessage(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.clock.Add(6 * time.Hour)
+		n := 0
+		for _, item := range []string{"Watermaker", "Windlass", "Radar"} {
+			b.expires(item, 30)
+			n += b.run()
+			b.clock.Add(time.Second)
+		}
+		if b.clock.Add(gathering); n != 0 || b.run() != 1 {
+			t.Errorf("%d messages at once: %+v", n, b.mail.messages())
+		}
+	})
+}
+
+// One that is due and not sent yet counts: the server may have come back just now.
+func TestAMessageThatIsDueCountsAsSent(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.clock.Add(-time.Hour)
+		b.expires("Watermaker", 30) // at eight, when the server is off
+		b.clock.Add(5 * 24 * time.Hour)
+		b.expires("Windlass", 30)
+		b.run()
+		if b.clock.Add(3 * 24 * time.Hour); b.run() != 0 || len(b.mail.messages()) != 1 {
+			t.Errorf("%+v", b.mail.messages())
+		}
+		if b.clock.Add(24*time.Hour + time.Hour); b.run() != 1 {
+			t.Error("the second is lost")
 		}
 	})
 }
