@@ -202,7 +202,7 @@ func (s *Service) repeat(ctx context.Context, tx *db.Tx, who account.Actor, n No
 	if !p.reachable(n.Channel) {
 		return fault.New(fault.Conflict, "%s does not reach you: confirm the address or number first; mail that stopped because it came back goes on with POST /api/notification-preferences/email/resume", n.Channel)
 	}
-	message, err := s.message(ctx, tx, p, n.Channel, true, tx.Now())
+	message, err := s.message(ctx, tx, p, outgoing{channel: n.Channel, urgent: true, at: tx.Now()})
 	if err != nil {
 		return err
 	}

@@ -26,10 +26,26 @@ type rhythm struct {
 	digest   Digest
 }
 
-// sendAt is when something that became known now is to be sent. last is when
-// the person was last sent a group of reminders, zero for never: there is at
-// most one a day.
-func (r rhythm) sendAt(now time.Time, reminder bool, last time.Time) time.Time {
+// apart is how many days lie between two messages of reminders: of any three,
+// the first and the last are eight days from each other, so that no seven days
+// hold more than two.
+const apart = 4
+
+// gathering is how long a reminder that comes after the morning waits for those
+// that come with it, as after days without a server.
+const gathering = 10 * time.Minute
+
+// groups are the messages of reminders that a person has had by a channel; zero
+// is for never.
+type groups struct {
+	// waiting is when the next one goes: it takes along what comes until then.
+	waiting time.Time
+	// last is when the one before went, or is to go.
+	last time.Time
+}
+
+// sendAt is when something that became known now is to be sent.
+func (r rhythm) sendAt(now time.Time, reminder bool, g groups) time.Time {
 	at := now.In(r.zone)
 	switch {
 	case r.digest == Daily:
@@ -38,23 +54,27 @@ func (r rhythm) sendAt(now time.Time, reminder bool, last time.Time) time.Time {
 		for at = r.next(at); at.Weekday() != time.Monday; {
 			at = r.next(at)
 		}
+	case reminder && !g.waiting.IsZero():
+		return g.waiting
 	case reminder:
-		at = r.reminderAt(at, last)
+		at = r.reminderAt(at, g.last)
 	}
 	return r.afterQuiet(at).UTC()
 }
 
-// reminderAt is this morning, or now when the morning is over and nothing was
-// sent today.
+// reminderAt is this morning, or soon when the morning is over, and not before
+// the morning that is far enough from the last group.
 func (r rhythm) reminderAt(at, last time.Time) time.Time {
-	today := r.clock(at, morning*60)
-	if at.Before(today) {
-		return today
+	if today := r.clock(at, morning*60); at.After(today) {
+		at = at.Add(gathering)
+	} else {
+		at = today
 	}
-	if l := last.In(r.zone); !last.IsZero() && sameDay(l, at) {
-		return r.next(at)
+	if last.IsZero() {
+		return at
 	}
-	return at
+	l := last.In(r.zone)
+	return later(at, r.clock(time.Date(l.Year(), l.Month(), l.Day()+apart, 12, 0, 0, 0, r.zone), morning*60))
 }
 
 // next is the next morning after an instant.
@@ -96,8 +116,6 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
-
-func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
 
 // waitAfter is the wait after a failed attempt, counted from 1; false when no
 // attempt follows. They add up to two days.

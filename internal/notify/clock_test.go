@@ -24,15 +24,18 @@ func TestWhenSomethingIsSent(t *testing.T) {
 		rhythm   rhythm
 		now      string
 		reminder bool
-		last     string
+		last     string // or when the next group goes, when that is to come
 		want     string
 	}{
 		"at once":                                       {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", false, "", "2026-05-01T10:00:00+02:00"},
 		"a reminder at night: eight":                    {rhythm{zone: paris}, "2026-05-01T00:10:00+02:00", true, "", "2026-05-01T08:00:00+02:00"},
-		"a reminder after eight: now":                   {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "", "2026-05-01T10:00:00+02:00"},
-		"a second one that day: tomorrow":               {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "2026-05-01T08:00:00+02:00", "2026-05-02T08:00:00+02:00"},
-		"sent yesterday: now":                           {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "2026-04-30T20:00:00+02:00", "2026-05-01T10:00:00+02:00"},
-		"tomorrow over the change to summer time":       {rhythm{zone: paris}, "2026-03-28T10:00:00+01:00", true, "2026-03-28T08:00:00+01:00", "2026-03-29T08:00:00+02:00"},
+		"a reminder at eight: now":                      {rhythm{zone: paris}, "2026-05-01T08:00:00+02:00", true, "", "2026-05-01T08:00:00+02:00"},
+		"a reminder after eight: soon":                  {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "", "2026-05-01T10:10:00+02:00"},
+		"a second one that day: in four days":           {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "2026-05-01T08:00:00+02:00", "2026-05-05T08:00:00+02:00"},
+		"one waits already: with it":                    {rhythm{zone: paris}, "2026-05-02T10:00:00+02:00", true, "2026-05-05T08:00:00+02:00", "2026-05-05T08:00:00+02:00"},
+		"sent three days ago: tomorrow":                 {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "2026-04-28T20:00:00+02:00", "2026-05-02T08:00:00+02:00"},
+		"sent four days ago: soon":                      {rhythm{zone: paris}, "2026-05-01T10:00:00+02:00", true, "2026-04-27T23:59:00+02:00", "2026-05-01T10:10:00+02:00"},
+		"over the change to summer time":                {rhythm{zone: paris}, "2026-03-28T10:00:00+01:00", true, "2026-03-28T08:00:00+01:00", "2026-04-01T08:00:00+02:00"},
 		"quiet in the evening":                          {night(rhythm{zone: paris}), "2026-05-01T23:00:00+02:00", false, "", "2026-05-02T07:00:00+02:00"},
 		"quiet after midnight":                          {night(rhythm{zone: paris}), "2026-05-02T01:00:00+02:00", false, "", "2026-05-02T07:00:00+02:00"},
 		"the last quiet minute":                         {night(rhythm{zone: paris}), "2026-05-02T06:59:00+02:00", false, "", "2026-05-02T07:00:00+02:00"},
@@ -49,7 +52,11 @@ func TestWhenSomethingIsSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := c.rhythm.sendAt(at(t, c.now), c.reminder, at(t, c.last)); !got.Equal(at(t, c.want)) {
+			g := groups{last: at(t, c.last)}
+			if g.last.After(at(t, c.now)) {
+				g = groups{waiting: g.last, last: g.last}
+			}
+			if got := c.rhythm.sendAt(at(t, c.now), c.reminder, g); !got.Equal(at(t, c.want)) {
 				t.Errorf("%s, want %s", got.In(c.rhythm.zone).Format(time.RFC3339), c.want)
 			}
 		})
@@ -83,7 +90,8 @@ func TestNothingIsSentInQuietHours(t *testing.T) {
 			digest: rapid.SampledFrom([]Digest{Off, Daily, Weekly}).Draw(t, "digest"),
 		}
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 366*24*60).Draw(t, "minute")) * time.Minute)
-		got := r.sendAt(now, rapid.Bool().Draw(t, "reminder"), now.Add(-time.Duration(rapid.IntRange(0, 3000).Draw(t, "ago"))*time.Minute))
+		last := now.Add(-time.Duration(rapid.IntRange(0, 10_000).Draw(t, "ago")) * time.Minute)
+		got := r.sendAt(now, rapid.Bool().Draw(t, "reminder"), groups{last: last})
 		if got.Before(now) || got.After(now.Add(8*24*time.Hour+2*time.Hour)) {
 			t.Fatalf("known at %s, sent at %s", now, got)
 		}
@@ -94,6 +102,45 @@ func TestNothingIsSentInQuietHours(t *testing.T) {
 		_, after := local.Add(3 * time.Hour).Zone()
 		if r.from != r.to && quiet && before == after { // on the night of the change an hour is missing, or there twice
 			t.Fatalf("sent at %s, quiet from %d to %d", local, r.from, r.to)
+		}
+	})
+}
+
+// Whatever comes and when, and however long the server is off: no seven days
+// hold more than two messages of reminders, and none waits for much longer than
+// the four days between two.
+func TestNoWeekHasMoreThanTwoMessagesOfReminders(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	rapid.Check(t, func(t *rapid.T) {
+		zones := []string{"Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Kiritimati", "Pacific/Pago_Pago"}
+		loc, err := time.LoadLocation(rapid.SampledFrom(zones).Draw(t, "zone"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := rhythm{zone: loc, digest: Off, from: rapid.IntRange(0, 1439).Draw(t, "from"), to: rapid.IntRange(0, 1439).Draw(t, "to")}
+		now := time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 366*24).Draw(t, "hour")) * time.Hour)
+		var g groups
+		var sent []time.Time
+		for range rapid.IntRange(1, 100).Draw(t, "reminders") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 3*24*60).Draw(t, "minutes later")) * time.Minute)
+			if !g.waiting.IsZero() && !g.waiting.After(now) {
+				g = groups{last: g.waiting}
+				if rapid.Bool().Draw(t, "the server was off until now") {
+					g.last = now
+				}
+				sent = append(sent, g.last)
+			}
+			at := r.sendAt(now, true, g)
+			if at.Before(now) || at.After(now.Add(5*day+10*time.Hour)) {
+				t.Fatalf("known at %s, sent at %s", now, at)
+			}
+			g.waiting = at
+		}
+		for i := 2; i < len(sent); i++ {
+			if sent[i].Sub(sent[i-2]) < 7*day {
+				t.Fatalf("three in seven days: %s, %s, %s", sent[i-2], sent[i-1], sent[i])
+			}
 		}
 	})
 }

@@ -263,7 +263,7 @@ func (s *Service) instead(ctx context.Context, tx *db.Tx, m message, t told, oth
 	if other == InApp {
 		return s.insert(ctx, tx, n, nil)
 	}
-	id, err := s.message(ctx, tx, p, other, true, tx.Now())
+	id, err := s.message(ctx, tx, p, outgoing{channel: other, urgent: true, reminds: kinds[t.eventType].reminder, at: tx.Now()})
 	if err != nil {
 		return err
 	}

@@ -212,49 +212,69 @@ func (s *Service) post(ctx context.Context, tx *db.Tx, o occasion, p person, n n
 	if err != nil || known > 0 {
 		return err
 	}
-	urgent := o.kind.urgent(o.values)
-	at := tx.Now()
-	if !urgent {
-		last, err := s.lastGroup(ctx, tx, p.id, n.channel)
+	out := outgoing{channel: n.channel, urgent: o.kind.urgent(o.values), reminds: o.kind.reminder, at: tx.Now()}
+	if !out.urgent {
+		g, err := s.groups(ctx, tx, p.id, n.channel)
 		if err != nil {
 			return err
 		}
-		at = p.rhythm(o.org.zone).sendAt(at, o.kind.reminder, last)
+		out.at = p.rhythm(o.org.zone).sendAt(out.at, out.reminds, g)
 	}
-	id, err := s.message(ctx, tx, p, n.channel, urgent, at)
+	id, err := s.message(ctx, tx, p, out)
 	if err != nil {
 		return err
 	}
 	return s.insert(ctx, tx, n, &id)
 }
 
-// lastGroup is when a person was last sent something that was not urgent.
-func (s *Service) lastGroup(ctx context.Context, q db.Querier, user account.UserID, channel Channel) (time.Time, error) {
-	at, err := db.One(ctx, q, db.Scalar[*int64], `SELECT max(sent_at) FROM notification_messages
-		WHERE user_id = $1 AND channel = $2 AND urgent = FALSE AND status = 'accepted'`, user, channel)
-	if err != nil || at == nil {
-		return time.Time{}, err
+// groups tells of the messages with reminders that a person had, and holds the
+// person until the transaction ends: what two add at once is one message. One
+// that is due is as good as sent, one that nobody took on was none.
+func (s *Service) groups(ctx context.Context, tx *db.Tx, user account.UserID, channel Channel) (groups, error) {
+	if _, err := tx.Exec(ctx, "UPDATE users SET language = language WHERE id = $1", user); err != nil {
+		return groups{}, err
 	}
-	return db.Time(*at), nil
+	return db.One(ctx, tx, func(r db.Row) (g groups, err error) {
+		var waiting, last *int64
+		err = r.Scan(&waiting, &last)
+		if waiting != nil {
+			g.waiting = db.Time(*waiting)
+		}
+		if last != nil {
+			g.last = db.Time(*last)
+		}
+		return g, err
+	}, `SELECT min(CASE WHEN status = 'queued' AND attempts = 0 AND urgent = FALSE AND send_at > $3 THEN send_at END),
+		max(CASE WHEN status <> 'queued' THEN coalesce(sent_at, send_at) WHEN send_at > $3 THEN send_at ELSE $3 END)
+		FROM notification_messages WHERE user_id = $1 AND channel = $2 AND reminds = TRUE AND status <> 'refused'`, user, channel, db.Micros(tx.Now()))
+}
+
+// outgoing is a message to be queued. reminds says that a reminder is in it.
+type outgoing struct {
+	channel         Channel
+	urgent, reminds bool
+	at              time.Time
 }
 
 // message is one that waits for the same person, channel and time, or a new one
 // with the job that sends it. One that is due may be on its way already.
-func (s *Service) message(ctx context.Context, tx *db.Tx, p person, channel Channel, urgent bool, at time.Time) (id string, err error) {
-	if !urgent && at.After(tx.Now()) {
-		waiting, err := db.Collect(ctx, tx, db.Scalar[string], `SELECT id FROM notification_messages
-			WHERE user_id = $1 AND channel = $2 AND status = 'queued' AND send_at = $3 AND urgent = FALSE AND attempts = 0`, p.id, channel, db.Micros(at))
+func (s *Service) message(ctx context.Context, tx *db.Tx, p person, out outgoing) (id string, err error) {
+	if !out.urgent && out.at.After(tx.Now()) {
+		waiting, err := db.Collect(ctx, tx, db.Scalar[string], `UPDATE notification_messages SET reminds = reminds OR $4
+			WHERE user_id = $1 AND channel = $2 AND status = 'queued' AND send_at = $3 AND urgent = FALSE AND attempts = 0 RETURNING id`,
+			p.id, out.channel, db.Micros(out.at), out.reminds)
 		if err != nil || len(waiting) > 0 {
 			return first(waiting), err
 		}
 	}
 	id = db.NewID()
-	_, err = tx.Exec(ctx, `INSERT INTO notification_messages (id, user_id, channel, recipient, urgent, status, send_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		id, p.id, channel, p.address(channel), urgent, Queued, db.Micros(at), db.Micros(tx.Now()))
+	_, err = tx.Exec(ctx, `INSERT INTO notification_messages (id, user_id, channel, recipient, urgent, reminds, status, send_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		id, p.id, out.channel, p.address(out.channel), out.urgent, out.reminds, Queued, db.Micros(out.at), db.Micros(tx.Now()))
 	if err != nil {
 		return "", err
 	}
-	return id, s.jobs.EnqueueAt(ctx, tx, SendArgs{MessageID: id}, queue, at)
+	return id, s.jobs.EnqueueAt(ctx, tx, SendArgs{MessageID: id}, queue, out.at)
 }
 
 func first(s []string) string {

@@ -104,19 +104,30 @@ func (b *bench) do(f func(tx *db.Tx) error) {
 // happens has the service told of an event, as the dispatcher does.
 func (b *bench) happens(eventType string, actor *string, data map[string]any) {
 	b.t.Helper()
-	text, err := json.Marshal(data)
-	if err != nil {
+	if err := b.handOver(eventType, actor, data); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+func (b *bench) handOver(eventType string, actor *string, data map[string]any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
 	e := event.Envelope{ID: db.NewID(), Type: eventType, OrgID: new(string(b.org)), Boat: &event.Boat{ID: "boat", Name: "Calypso"}, ActorID: actor, Data: text}
-	b.do(func(tx *db.Tx) error { return b.Consume(b.t.Context(), tx, e) })
+	return b.db.Transact(b.t.Context(), func(tx *db.Tx) error { return b.Consume(b.t.Context(), tx, e) })
 }
 
 func (b *bench) expires(item string, days int) {
 	b.t.Helper()
-	b.happens("warranty.expiring", nil, map[string]any{
+	b.happens("warranty.expiring", nil, ending(item, days))
+}
+
+// ending is the data of an event of a warranty.
+func ending(item string, days int) map[string]any {
+	return map[string]any{
 		"warranty_id": item, "item_name": item, "provider": "Maker", "expiration_date": "2026-05-31", "threshold_days": days, "days_until_expiration": days,
-	})
+	}
 }
 
 // run sends what is due, as the jobs do, and reports how many there were.
@@ -179,7 +190,7 @@ func TestAReminderIsToldOnceByEachChannel(t *testing.T) {
 			t.Fatalf("%+v", all)
 		}
 		b.expires("Watermaker", 14)
-		if b.clock.Add(24 * time.Hour); b.run() != 1 {
+		if b.clock.Add(4 * 24 * time.Hour); b.run() != 1 {
 			t.Error("the next threshold is not told")
 		}
 	})
@@ -200,17 +211,98 @@ func TestRemindersOfADayAreOneMessageInTheMorning(t *testing.T) {
 		if len(got) != 1 || !strings.Contains(got[0].Text, "Watermaker") || !strings.Contains(got[0].Text, "Windlass") {
 			t.Fatalf("%+v", got)
 		}
-		b.expires("Radar", 30) // later that day: tomorrow
-		if b.clock.Add(time.Hour); b.run() != 0 {
-			t.Error("two groups on one day")
-		}
 		b.expires("Liferaft", 10) // urgent
 		if b.run() != 1 {
 			t.Error("urgent waits")
 		}
-		b.clock.Set(time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC))
-		if b.run(); len(b.mail.messages()) != 3 {
-			t.Error("the next morning tells the rest")
+	})
+}
+
+// Four days lie between two messages: what comes in between waits for the next.
+func TestReminderMessagesAreFourDaysApart(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.expires("Watermaker", 30)
+		b.run()
+		for day, item := range []string{"Radar", "Windlass", "Genset"} {
+			b.clock.Set(start.AddDate(0, 0, day+1))
+			if b.expires(item, 30); b.run() != 0 {
+				t.Errorf("%s: sent after %d days", item, day+1)
+			}
+		}
+		b.happens("webhook.disabled", nil, map[string]any{"webhook_id": "w", "url": "https://example.org"}) // no reminder
+		if b.run() != 1 {
+			t.Error("other mail waits too")
+		}
+		b.clock.Set(start.AddDate(0, 0, 4))
+		b.run()
+		got := b.mail.messages()
+		if text := got[len(got)-1].Text; len(got) != 3 || !strings.Contains(text, "Radar") || !strings.Contains(text, "Windlass") || !strings.Contains(text, "Genset") {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// What is found in the middle of a day, as after days without a server, comes
+// as one message, though its events are handed over one by one.
+func TestRemindersOfAnAfternoonAreOneMessage(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.clock.Add(6 * time.Hour)
+		n := 0
+		for _, item := range []string{"Watermaker", "Windlass", "Radar"} {
+			b.expires(item, 30)
+			n += b.run()
+			b.clock.Add(time.Second)
+		}
+		if b.clock.Add(gathering); n != 0 || b.run() != 1 {
+			t.Errorf("%d messages at once: %+v", n, b.mail.messages())
+		}
+	})
+}
+
+// One that is due and not sent yet counts: the server may have come back just now.
+func TestAMessageThatIsDueCountsAsSent(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.clock.Add(-time.Hour)
+		b.expires("Watermaker", 30) // at eight, when the server is off
+		b.clock.Add(5 * 24 * time.Hour)
+		b.expires("Windlass", 30)
+		b.run()
+		if b.clock.Add(3 * 24 * time.Hour); b.run() != 0 || len(b.mail.messages()) != 1 {
+			t.Errorf("%+v", b.mail.messages())
+		}
+		if b.clock.Add(24*time.Hour + time.Hour); b.run() != 1 {
+			t.Error("the second is lost")
+		}
+	})
+}
+
+// Events that are handed over at the same time add to the same message. Each
+// round begins without one, for only then workers could miss each other's.
+func TestWorkersGroupRemindersTogether(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.clock.Add(-time.Hour)
+		const rounds, workers = 6, 8
+		for round := range rounds {
+			var all sync.WaitGroup
+			for i := range workers {
+				all.Go(func() {
+					if err := b.handOver("warranty.expiring", nil, ending(fmt.Sprint("Item ", round, i), 30)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			b.do(func(tx *db.Tx) error {
+				n, err := tx.Exec(t.Context(), "UPDATE notification_messages SET status = 'refused' WHERE status = 'queued'")
+				if n != 1 {
+					t.Errorf("%d messages", n)
+				}
+				return err
+			})
 		}
 	})
 }

@@ -57,6 +57,7 @@ CREATE TABLE notification_messages (
     channel TEXT NOT NULL,
     recipient TEXT NOT NULL,
     urgent BOOLEAN NOT NULL DEFAULT FALSE,
+    reminds BOOLEAN NOT NULL DEFAULT FALSE,
     status TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     reference TEXT NOT NULL DEFAULT '',
