@@ -148,8 +148,8 @@ func idOf(h rfc822.Header) string {
 	return ""
 }
 
-// groups reads fields that come in groups with an empty line between them.
-func groups(from io.Reader) (all []rfc822.Header) {
+// fieldGroups reads fields that come in groups with an empty line between them.
+func fieldGroups(from io.Reader) (all []rfc822.Header) {
 	r := bufio.NewReader(io.MultiReader(io.LimitReader(from, maxField), strings.NewReader("\r\n\r\n")))
 	for len(all) < maxParts {
 		if blank, err := skipBlank(r); err != nil || blank {
@@ -183,7 +183,7 @@ func skipBlank(r *bufio.Reader) (end bool, _ error) {
 // readStatus reads what became of each recipient; the worst counts, for some
 // servers report also what went well.
 func (r *returned) readStatus(from io.Reader) {
-	for _, h := range groups(from) {
+	for _, h := range fieldGroups(from) {
 		kind := kindOfStatus(h)
 		if kind == "" || r.kind == "hard" || (r.kind != "" && kind == "soft") {
 			continue
@@ -231,7 +231,7 @@ func diagnostic(h rfc822.Header) string {
 // readFeedback reads a complaint, and returns the id of the mail where it says
 // so. That a mail is no spam after all is no complaint.
 func (r *returned) readFeedback(from io.Reader) (original string) {
-	for _, h := range groups(from) {
+	for _, h := range fieldGroups(from) {
 		kind := strings.ToLower(strings.TrimSpace(h.Get("Feedback-Type")))
 		if kind == "" {
 			continue
