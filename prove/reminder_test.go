@@ -25,6 +25,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/notify"
 	"navidocs/internal/testkit"
 	"navidocs/internal/warranty"
 )
@@ -81,7 +82,9 @@ func reminded(ctx context.Context, d *db.DB) (map[warranty.ID]int, error) {
 func TestRemindingOfTenThousandWarranties(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
-		s := reminding(t, d)
+		o := newOffice(t, d)
+		s := o.warranties
+		o.fleet(t, o.user(t, "ada@example.org", "", ""), "", "Pacific/Kiritimati", "Europe/Berlin", "Pacific/Pago_Pago")
 		err := d.Transact(ctx, func(tx *db.Tx) error {
 			boats, err := db.Collect(ctx, tx, db.Scalar[string], "SELECT id FROM boats")
 			return errors.Join(err, insure(ctx, tx, boats), armAll(ctx, tx, 60))
@@ -133,10 +136,18 @@ func TestRemindingOfTenThousandWarranties(t *testing.T) {
 	})
 }
 
-// reminding is the service on a database with twenty boats in several zones.
-func reminding(t *testing.T, d *db.DB) *warranty.Service {
+// office are the services that reminders go through, without a server.
+type office struct {
+	queue      *job.Queue
+	accounts   *account.Service
+	events     *event.Outbox
+	boats      *fleet.Service
+	warranties *warranty.Service
+}
+
+func newOffice(t *testing.T, d *db.DB) *office {
 	t.Helper()
-	queue, err := job.New(d, job.Config{LockPath: filepath.Join(t.TempDir(), "lock")})
+	queue, err := job.New(d, job.Config{LockPath: filepath.Join(t.TempDir(), "lock"), Workers: map[string]int{notify.Queue: 4}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,27 +156,40 @@ func reminding(t *testing.T, d *db.DB) *warranty.Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	events := event.New(d, queue)
 	key := []byte(strings.Repeat("k", 32))
-	accounts := account.New(d, account.Config{Secret: key, SealKey: key})
-	boats := fleet.New(d, accounts, events)
-	papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{}), document.Config{TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
-	const email = "ada@example.org"
-	_, err = accounts.CreateUser(t.Context(), account.NewUser{Registering: account.Registering{Email: email, Password: "a long test passphrase", Name: "Ada"}})
+	o := &office{queue: queue, events: event.New(d, queue), accounts: account.New(d, account.Config{Secret: key, SealKey: key})}
+	o.boats = fleet.New(d, o.accounts, o.events)
+	papers := document.New(d, store, o.accounts, o.boats, o.events, queue, extract.New(extract.Options{}), document.Config{TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	o.warranties = warranty.New(d, store, o.accounts, o.boats, papers, o.events)
+	return o
+}
+
+// user makes one in an organization, of their own when it is empty.
+func (o *office) user(t *testing.T, email string, org account.OrgID, role account.Role) account.Actor {
+	t.Helper()
+	_, err := o.accounts.CreateUser(t.Context(), account.NewUser{Registering: account.Registering{Email: email, Password: "a long test passphrase", Name: email}, Join: org, Role: role})
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := accounts.ActorFor(t.Context(), email)
+	who, err := o.accounts.ActorFor(t.Context(), email)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return who
+}
+
+// fleet adds twenty boats, in turn in some zones.
+func (o *office) fleet(t *testing.T, who account.Actor, zones ...string) (all []fleet.BoatID) {
+	t.Helper()
 	for i := range 20 {
-		name, zone := fmt.Sprint("Boat ", i), []string{"", "Pacific/Kiritimati", "Europe/Berlin", "Pacific/Pago_Pago"}[i%4]
-		if _, err := boats.CreateBoat(t.Context(), who, who.Orgs(account.Admin)[0], fleet.BoatInput{Name: &name, TimeZone: &zone}); err != nil {
+		name := fmt.Sprint("Boat ", i)
+		b, err := o.boats.CreateBoat(t.Context(), who, who.Orgs(account.Admin)[0], fleet.BoatInput{Name: &name, TimeZone: &zones[i%len(zones)]})
+		if err != nil {
 			t.Fatal(err)
 		}
+		all = append(all, b.ID)
 	}
-	return warranty.New(d, store, accounts, boats, papers, events)
+	return all
 }
 
 // A server that comes back after a year with thousands to tell, and is killed
