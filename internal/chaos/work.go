@@ -84,7 +84,10 @@ type boat struct {
 	org string
 }
 
-func scanBoat(r db.Row) (b boat, err error) { return b, r.Scan(&b.ID, &b.Name, &b.org) }
+func scanBoat(r db.Row) (b boat, err error) {
+	err = r.Scan(&b.ID, &b.Name, &b.org)
+	return b, err
+}
 
 // crew are the writers of a node.
 type crew struct {
