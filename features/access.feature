@@ -24,3 +24,21 @@ Feature: Who may see what
     When somebody at "203.0.113.7" fails five times to sign in as the captain
     Then signing in there with the right password is refused for a quarter of an hour
     And the captain signs in from "198.51.100.9"
+
+  Scenario: An invitation is accepted once
+    Given a captain whose server sends mail
+    When the captain invites "mate@example.org" as a manager
+    Then "mate@example.org" has a mail with a link that the captain did not see
+    When whoever has the link accepts it as "Bo" with a password
+    Then "mate@example.org" signs in and is a manager of the captain's organization
+    When the link is used again
+    Then the answer is 404
+    And the audit trail tells who invited whom, and that it was accepted
+
+  Scenario: A read token cannot write
+    Given a signed-in captain with a boat
+    When the captain makes a token that may read
+    Then a program with the token reads the boat
+    And it cannot rename the boat, make another token or end a session
+    When the captain deletes the token
+    Then the program is refused

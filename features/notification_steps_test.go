@@ -60,6 +60,7 @@ func (w *world) notificationSteps(sc *godog.ScenarioContext) {
 	i.pushSteps(sc)
 	i.textSteps(sc)
 	i.quietSteps(sc)
+	i.accessSteps(sc)
 	sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) {
 		return ctx, errors.Join(i.line.breaks(), i.workers.end())
 	})

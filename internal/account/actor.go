@@ -80,10 +80,14 @@ func (r Role) Classes() []Class {
 type Actor struct {
 	UserID    UserID
 	SessionID SessionID
-	Name      string
-	Email     string
-	Verified  bool
-	Operator  bool
+	// TokenID and Scope are those of a personal token that asks in the user's
+	// name; both are empty in a session, which may all that the user may.
+	TokenID  TokenID
+	Scope    Scope
+	Name     string
+	Email    string
+	Verified bool
+	Operator bool
 	// Roles are the memberships; an organization without an entry is not theirs.
 	Roles map[OrgID]Role
 	// Narrow is the organization named by X-Organization-Id, "" for all.

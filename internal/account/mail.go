@@ -16,6 +16,7 @@ import (
 //   - account.reset_password: link, minutes
 //   - account.locked: minutes, address (of whoever failed to sign in)
 //   - account.exists: link; somebody registered an address that has an account
+//   - account.invitation: link, inviter_name, organization_name, expires_on
 //
 // A link may carry a secret: variables are sealed where they wait, never logged.
 type Mail struct {

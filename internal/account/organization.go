@@ -26,15 +26,6 @@ type Settings struct {
 	AuditYears int      `json:"audit_years" minimum:"1" maximum:"30"`
 }
 
-// Membership is a user in an organization.
-type Membership struct {
-	UserID UserID    `json:"user_id"`
-	Name   string    `json:"name"`
-	Email  string    `json:"email"`
-	Role   Role      `json:"role" enum:"viewer,member,manager,admin"`
-	Since  time.Time `json:"since"`
-}
-
 func insertOrganization(ctx context.Context, tx *db.Tx, name string) (OrgID, error) {
 	name = db.Text(strings.TrimSpace(name))
 	if f := checkName(name, "body.name"); f != nil {
@@ -48,12 +39,6 @@ func insertOrganization(ctx context.Context, tx *db.Tx, name string) (OrgID, err
 	}
 	_, err = tx.Exec(ctx, "INSERT INTO organization_settings (org_id, updated_at) VALUES ($1, $2)", id, now)
 	return id, err
-}
-
-func insertMembership(ctx context.Context, tx *db.Tx, org OrgID, user UserID, role Role) error {
-	_, err := tx.Exec(ctx, "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
-		org, user, role, db.Micros(tx.Now()))
-	return err
 }
 
 // LockOrganization makes transactions that hold it follow one another, for
@@ -194,19 +179,4 @@ func (s *Service) PutSettings(ctx context.Context, who Actor, id OrgID, x Settin
 		return s.Audit(ctx, tx, who, Entry{OrgID: id, Action: "organization.settings_changed", Kind: "organization", SubjectID: string(id), Detail: x})
 	})
 	return x, err
-}
-
-// Members lists who belongs to an organization, by name.
-func (s *Service) Members(ctx context.Context, who Actor, id OrgID) (_ []Membership, err error) {
-	defer fault.Wrap(&err, "account.Members %s", id)
-	if err := who.Require(id, Member, "organization"); err != nil {
-		return nil, err
-	}
-	return db.Collect(ctx, s.db, func(r db.Row) (m Membership, err error) {
-		var since int64
-		err = r.Scan(&m.UserID, &m.Name, &m.Email, &m.Role, &since)
-		m.Since = db.Time(since)
-		return m, err
-	}, `SELECT u.id, u.name, u.email, m.role, m.created_at FROM memberships m JOIN users u ON u.id = m.user_id
-		WHERE m.org_id = $1 AND u.deleted_at IS NULL ORDER BY u.name, u.id`, id)
 }

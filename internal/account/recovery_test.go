@@ -208,7 +208,7 @@ func TestChangingThePasswordEndsTheOtherSessions(t *testing.T) {
 		if err := b.ChangePassword(t.Context(), here, password, another); err != nil {
 			t.Fatal(err)
 		}
-		if !b.Alive(t.Context(), here) {
+		if !b.alive(here) {
 			t.Error("the session that changed it ended")
 		}
 		_, err := b.Authenticate(t.Context(), elsewhere.Token)

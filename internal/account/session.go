@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -234,10 +235,13 @@ func (s *Service) tokens(user User, session SessionID, refresh string) (Tokens, 
 	return Tokens{Token: token, RefreshToken: refresh, TokenType: "Bearer", ExpiresIn: int(s.config.AccessTTL.Seconds()), User: user}, err
 }
 
-// Authenticate reads the actor behind an access token: session, user and roles
-// as they are now. The algorithm is pinned to HS256.
+// Authenticate reads the actor behind an access token or a personal token: user
+// and roles as they are now. The algorithm of access tokens is pinned to HS256.
 func (s *Service) Authenticate(ctx context.Context, token string) (who Actor, err error) {
 	defer fault.Wrap(&err, "account.Authenticate")
+	if strings.HasPrefix(token, tokenPrefix) {
+		return s.tokenActor(ctx, token)
+	}
 	var c claims
 	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.config.Secret, nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
@@ -245,11 +249,22 @@ func (s *Service) Authenticate(ctx context.Context, token string) (who Actor, er
 	if err != nil {
 		return who, fault.Because(err, fault.Unauthenticated, "%s", errToken.Message)
 	}
-	return s.actor(ctx, c.Session, UserID(c.Subject))
+	if who, err = s.sessionActor(ctx, c.Session); err == nil && who.UserID != UserID(c.Subject) {
+		return Actor{}, errSession
+	}
+	return who, err
 }
 
-// actor reads everything in one query: a row a membership, or one without any.
-func (s *Service) actor(ctx context.Context, session SessionID, user UserID) (Actor, error) {
+func (s *Service) sessionActor(ctx context.Context, session SessionID) (Actor, error) {
+	who, err := s.actor(ctx, "sessions", session, "x.ended_at IS NULL")
+	who.SessionID = session
+	return who, err
+}
+
+// actor is the user of a row, read in one query with their roles: a row a
+// membership, or one without any. It is Unauthenticated when the row's time is
+// over, or good does not hold.
+func (s *Service) actor(ctx context.Context, table string, id any, good string) (Actor, error) {
 	type row struct {
 		Actor
 		org  *OrgID
@@ -259,9 +274,9 @@ func (s *Service) actor(ctx context.Context, session SessionID, user UserID) (Ac
 		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.org, &x.role)
 		return x, err
 	}, `SELECT u.id, u.email, u.name, u.email_verified, u.operator, m.org_id, m.role
-		FROM sessions x JOIN users u ON u.id = x.user_id LEFT JOIN memberships m ON m.user_id = u.id
-		WHERE x.id = $1 AND u.id = $2 AND x.ended_at IS NULL AND x.expires_at > $3 AND u.deleted_at IS NULL`,
-		session, user, db.Micros(s.db.Now()))
+		FROM `+table+` x JOIN users u ON u.id = x.user_id LEFT JOIN memberships m ON m.user_id = u.id
+		WHERE x.id = $1 AND `+good+` AND (x.expires_at IS NULL OR x.expires_at > $2) AND u.deleted_at IS NULL`,
+		id, db.Micros(s.db.Now()))
 	if err != nil {
 		return Actor{}, err
 	}
@@ -269,7 +284,7 @@ func (s *Service) actor(ctx context.Context, session SessionID, user UserID) (Ac
 		return Actor{}, errSession
 	}
 	who := rows[0].Actor
-	who.SessionID, who.Roles = session, map[OrgID]Role{}
+	who.Roles = map[OrgID]Role{}
 	for _, x := range rows {
 		if x.org != nil {
 			who.Roles[*x.org] = *x.role
@@ -278,10 +293,56 @@ func (s *Service) actor(ctx context.Context, session SessionID, user UserID) (Ac
 	return who, nil
 }
 
-// Alive reports whether the actor's session still stands; for open streams.
-func (s *Service) Alive(ctx context.Context, who Actor) bool {
-	_, err := s.sessionUser(ctx, s.db, who.SessionID)
-	return err == nil
+// Again reads an actor anew, for streams that stay open: it is Unauthenticated
+// when their session or token has ended.
+func (s *Service) Again(ctx context.Context, who Actor) (now Actor, err error) {
+	defer fault.Wrap(&err, "account.Again")
+	if who.TokenID != "" {
+		now, err = s.actor(ctx, "personal_tokens", who.TokenID, "TRUE")
+		now.TokenID, now.Scope = who.TokenID, who.Scope
+	} else {
+		now, err = s.sessionActor(ctx, who.SessionID)
+	}
+	now.Narrow, now.Address, now.RequestID = who.Narrow, who.Address, who.RequestID
+	return now, err
+}
+
+// Session is a sign-in that has not ended.
+type Session struct {
+	ID         SessionID `json:"id"`
+	Current    bool      `json:"current" doc:"the one that asks"`
+	Address    string    `json:"address"`
+	Agent      string    `json:"user_agent"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastSeenAt time.Time `json:"last_seen_at" doc:"when its tokens were last renewed"`
+}
+
+// Sessions lists the actor's, the latest seen first.
+func (s *Service) Sessions(ctx context.Context, who Actor) (_ []Session, err error) {
+	defer fault.Wrap(&err, "account.Sessions")
+	return db.Collect(ctx, s.db, func(r db.Row) (x Session, err error) {
+		var created, seen int64
+		err = r.Scan(&x.ID, &x.Address, &x.Agent, &created, &seen)
+		x.Current, x.CreatedAt, x.LastSeenAt = x.ID == who.SessionID, db.Time(created), db.Time(seen)
+		return x, err
+	}, `SELECT id, address, agent, created_at, last_seen_at FROM sessions
+		WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY last_seen_at DESC, id`, who.UserID, db.Micros(s.db.Now()))
+}
+
+// EndSession ends one of the actor's sessions, at once also on open streams.
+func (s *Service) EndSession(ctx context.Context, who Actor, id SessionID) (err error) {
+	defer fault.Wrap(&err, "account.EndSession %s", id)
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = $1, ended_why = $2 WHERE id = $3 AND user_id = $4 AND ended_at IS NULL",
+			db.Micros(tx.Now()), "ended from another session", id, who.UserID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.New(fault.NotFound, "session not found: it may have ended")
+		}
+		return s.Audit(ctx, tx, who, Entry{Action: "session.ended", Kind: "session", SubjectID: string(id)})
+	})
 }
 
 // Logout ends the actor's session; everywhere ends all of the user's.

@@ -65,6 +65,16 @@ func (b *bench) actor(email string, join OrgID, role Role) Actor {
 	return who
 }
 
+// alive reports whether what an actor asks by stands yet.
+func (b *bench) alive(who Actor) bool {
+	b.t.Helper()
+	_, err := b.Again(b.t.Context(), who)
+	if err != nil && !fault.Is(err, fault.Unauthenticated) {
+		b.t.Fatal(err)
+	}
+	return err == nil
+}
+
 func (b *bench) count(query string, args ...any) int {
 	b.t.Helper()
 	n, err := db.One(b.t.Context(), b.db, db.Scalar[int], query, args...)

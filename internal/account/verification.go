@@ -67,14 +67,14 @@ func (s *Service) ResendVerification(ctx context.Context, who Actor) (err error)
 			return err
 		}
 		if !sent {
-			return tooSoon(ctx, tx, u.Email)
+			return tooSoon(ctx, tx, mailVerify, u.Email)
 		}
 		return s.Audit(ctx, tx, who, Entry{Action: "email.verification_sent", Kind: "user", SubjectID: string(u.ID)})
 	})
 }
 
-func tooSoon(ctx context.Context, tx *db.Tx, email string) error {
-	wait, err := untilMail(ctx, tx, mailVerify, email)
+func tooSoon(ctx context.Context, tx *db.Tx, kind, email string) error {
+	wait, err := untilMail(ctx, tx, kind, email)
 	if err != nil {
 		return err
 	}

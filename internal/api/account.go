@@ -79,6 +79,7 @@ func (a *API) accountOperations() {
 		})
 	a.recoveryOperations()
 	a.organizationOperations()
+	a.teamOperations()
 }
 
 func (a *API) register(ctx context.Context, who account.Actor, in *registerInput) (*body[registered], error) {
@@ -174,10 +175,6 @@ func (a *API) organizationOperations() {
 	add(a, op{id: "put-settings", method: http.MethodPut, path: "/api/organizations/{id}/settings", tag: "organizations", summary: "Replace the settings"},
 		func(ctx context.Context, who account.Actor, in *settingsInput) (*body[account.Settings], error) {
 			return answer(a.Accounts.PutSettings(ctx, who, account.OrgID(in.ID), in.Body))
-		})
-	add(a, op{id: "list-members", method: http.MethodGet, path: "/api/organizations/{id}/members", tag: "organizations", summary: "Who belongs to it"},
-		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]account.Membership], error) {
-			return answer(a.Accounts.Members(ctx, who, account.OrgID(in.ID)))
 		})
 	add(a, op{id: "list-audit", method: http.MethodGet, path: "/api/audit", tag: "organizations", summary: "Who did what, newest first"},
 		func(ctx context.Context, who account.Actor, in *auditInput) (*list[account.Record], error) {

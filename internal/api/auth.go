@@ -26,6 +26,9 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	who, err := a.actorOf(ctx)
+	if err == nil {
+		err = mayByToken(who, ctx.Operation())
+	}
 	if err != nil { // counted as anyone's, so that tokens cannot be tried without end
 		a.limit(ctx, func(ctx huma.Context) { a.refuse(ctx, err) })
 		return
@@ -34,6 +37,17 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	who.Address, who.RequestID = info.address, info.id
 	info.user = string(who.UserID)
 	next(huma.WithValue(ctx, actorKey, who))
+}
+
+// mayByToken refuses a personal token what its scope, or any token, may not.
+func mayByToken(who account.Actor, o *huma.Operation) error {
+	perm := Permissions[o.OperationID]
+	if perm.Session {
+		if err := who.RequireSession(); err != nil {
+			return err
+		}
+	}
+	return who.RequireScope(perm.scope(o.Method))
 }
 
 func (a *API) actorOf(ctx huma.Context) (account.Actor, error) {

@@ -20,13 +20,27 @@ type Permission struct {
 	// Role is the lowest role in the organization concerned; Nobody asks for a
 	// sign-in only.
 	Role account.Role
+	// Session asks for a sign-in: a personal token is refused, whatever its scope.
+	Session bool
 	// Fresh answers must not be repeated: auth, secrets, uploads.
 	Fresh bool
+}
+
+// scope is what a personal token needs for an operation.
+func (p Permission) scope(method string) account.Scope {
+	switch {
+	case p.Role == account.Admin:
+		return account.Administer
+	case method == http.MethodGet || method == http.MethodHead:
+		return account.Read
+	}
+	return account.Write
 }
 
 var (
 	public   = Permission{Public: true, Fresh: true}
 	signedIn = Permission{}
+	session  = Permission{Session: true, Fresh: true}
 	viewer   = Permission{Role: account.Viewer}
 	member   = Permission{Role: account.Member}
 	manager  = Permission{Role: account.Manager}
@@ -38,11 +52,14 @@ var (
 // has no row here stops the start.
 var Permissions = map[string]Permission{
 	"register": public, "login": public, "refresh": public,
-	"logout": {Fresh: true}, "logout-all": {Fresh: true}, "get-me": signedIn, "update-me": signedIn,
-	"verify-email": public, "resend-verification": {Fresh: true},
-	"forgot-password": public, "reset-password": public, "change-password": {Fresh: true},
+	"logout": session, "logout-all": session, "get-me": signedIn, "update-me": signedIn,
+	"verify-email": public, "resend-verification": session,
+	"forgot-password": public, "reset-password": public, "change-password": session,
+	"list-sessions": session, "end-session": session, "list-tokens": session, "create-token": session, "delete-token": session,
 	"list-organizations": signedIn, "create-organization": signedIn, "get-organization": viewer, "update-organization": admin,
-	"get-settings": viewer, "put-settings": admin, "list-members": member, "list-audit": admin,
+	"get-settings": viewer, "put-settings": admin, "list-audit": admin,
+	"list-members": member, "update-member": admin, "remove-member": admin, // whoever leaves: any
+	"list-invitations": admin, "create-invitation": {Role: account.Admin, Fresh: true}, "delete-invitation": admin, "accept-invitation": public,
 
 	"list-boats": signedIn, "create-boat": manager, "get-boat": viewer, "update-boat": manager, "delete-boat": manager,
 	"get-boat-summary": viewer, "get-boat-timeline": viewer, "list-boat-warranties": viewer, "list-boat-documents": viewer,

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -34,6 +35,9 @@ var bodies = map[string]string{
 	"update-me":           `{"name":"Walker"}`,
 	"change-password":     `{"current":"` + apptest.Password + `","password":"` + apptest.Password + `"}`,
 	"create-organization": `{"name":"Another"}`,
+	"update-member":       `{"role":"member"}`,
+	"create-invitation":   `{"email":"INVITED","role":"viewer"}`,
+	"create-token":        `{"name":"Walked","scopes":["read"]}`,
 	"update-organization": `{"name":"Renamed"}`,
 	"put-settings":        `{"time_zone":"Europe/Madrid","languages":["eng"],"audit_years":7}`,
 	"create-boat":         `{"name":"Walker"}`,
@@ -66,6 +70,7 @@ var bodies = map[string]string{
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job string
 	webhook, delivery                                                                   string
+	invited, member, invitation                                                         string // the last two only where a path names one
 }
 
 func TestPermissionWalk(t *testing.T) {
@@ -88,7 +93,10 @@ func TestPermissionWalk(t *testing.T) {
 type walk struct {
 	s        *apptest.Server
 	roles    map[account.Role]*apptest.Client
+	tokens   map[account.Scope]*apptest.Client // of the admin
 	stranger *apptest.Client
+	// shut are callers with what once opened, or never did.
+	shut     map[string]*apptest.Client
 	receiver string
 	hook     string // of the last fixture
 	ready    fixture
@@ -105,6 +113,10 @@ var personal = map[string]bool{
 	"read-all-notifications": true, "set-phone": true, "confirm-phone": true, "forget-phone": true, "subscribe-push": true, "unsubscribe-push": true,
 }
 
+// ownAccess operations end what opens the caller's own account;
+// TestWhatOpensAnAccountIsOnePersons walks them.
+var ownAccess = map[string]bool{"logout": true, "logout-all": true, "end-session": true, "delete-token": true}
+
 func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 	t.Helper()
 	w := &walk{s: s, receiver: receiver, roles: map[account.Role]*apptest.Client{}, seen: map[string]bool{}}
@@ -117,10 +129,38 @@ func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 		c.Narrow = admin.Org
 	}
 	w.stranger = s.User("stranger@example.org", "", "")
+	w.tokens = map[account.Scope]*apptest.Client{}
+	for _, scope := range []account.Scope{account.Read, account.Write, account.Administer} {
+		w.tokens[scope], _ = tokenOf(admin, s, scope)
+	}
+	w.shut = w.shutOut(t, s, admin)
 	w.ready = w.fixture(t)
+	w.ready.invited, w.ready.member, w.ready.invitation = "invited@example.org", "nobody", "none"
 	w.roles[account.Admin].Read(document.ID(w.ready.document))
 	w.roles[account.Admin].Read(document.ID(w.ready.image))
 	return w
+}
+
+// tokenOf makes a personal token and returns who asks by it.
+func tokenOf(c *apptest.Client, s *apptest.Server, scope account.Scope) (*apptest.Client, account.Token) {
+	var made account.Token
+	c.Post("/api/auth/tokens", map[string]any{"name": "Walker", "scopes": []account.Scope{scope}}, &made)
+	by := s.Anonymous()
+	by.Token, by.Org, by.Narrow = made.Secret, c.Org, c.Narrow
+	return by, made
+}
+
+// shutOut are all that must be refused by every operation.
+func (w *walk) shutOut(t *testing.T, s *apptest.Server, admin *apptest.Client) map[string]*apptest.Client {
+	t.Helper()
+	none, bad, expired, ended := s.Anonymous(), s.Anonymous(), s.Anonymous(), s.SignIn("admin@example.org", apptest.Password)
+	bad.Token, expired.Token = "not a token", w.expiredToken(t)
+	ended.Want(http.StatusNoContent, "POST", "/api/auth/logout", nil)
+	deleted, token := tokenOf(admin, s, account.Administer)
+	admin.Want(http.StatusOK, "DELETE", "/api/auth/tokens/"+string(token.ID), nil)
+	return map[string]*apptest.Client{
+		"no token": none, "a bad token": bad, "an expired token": expired, "an ended session's token": ended, "a deleted personal token": deleted,
+	}
 }
 
 // fixture makes fresh rows, so that one caller's change does not spoil the next.
@@ -186,18 +226,44 @@ func (w *walk) walk(t *testing.T, method, path, id string) {
 	if perm.Public {
 		return
 	}
-	none, bad, expired := w.s.Anonymous(), w.s.Anonymous(), w.s.Anonymous()
-	bad.Token, expired.Token = "not a token", w.expiredToken(t)
-	for name, c := range map[string]*apptest.Client{"no token": none, "a bad token": bad, "an expired token": expired} {
+	for name, c := range w.shut {
 		if got := w.call(c, method, path, id, w.ready).Status; got != http.StatusUnauthorized {
 			t.Errorf("%s with %s: %d, want 401", id, name, got)
 		}
 	}
-	if strings.HasPrefix(id, "logout") || personal[id] {
+	w.walkTokens(t, method, path, id, perm)
+	if ownAccess[id] || personal[id] {
 		return
 	}
 	w.walkRoles(t, method, path, id, perm)
 	w.walkStranger(t, method, path, id, perm)
+}
+
+// walkTokens calls as an admin's personal tokens: one that may only read changes
+// nothing, one that may write administers nothing, and none touches what opens
+// the account.
+func (w *walk) walkTokens(t *testing.T, method, path, id string, perm api.Permission) {
+	t.Helper()
+	needs := account.Write
+	switch {
+	case perm.Role == account.Admin:
+		needs = account.Administer
+	case method == http.MethodGet:
+		needs = account.Read
+	}
+	for scope, c := range w.tokens {
+		allowed := !perm.Session && scope.AtLeast(needs)
+		if allowed && (method != http.MethodGet || personal[id]) {
+			continue // what it may do then, the roles show
+		}
+		got := w.call(c, method, path, id, w.ready)
+		if !allowed && got.Status != http.StatusForbidden {
+			t.Errorf("%s by a token with the scope %s: %d, want 403: %s", id, scope, got.Status, got.Body)
+		}
+		if allowed && got.Status >= 300 {
+			t.Errorf("%s by a token with the scope %s: %d, want success: %s", id, scope, got.Status, got.Body)
+		}
+	}
 }
 
 func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permission) {
@@ -206,6 +272,8 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 		f := w.ready
 		if method != http.MethodGet && role.AtLeast(perm.Role) {
 			f = w.fixture(t)
+			w.verified(t, true)
+			w.team(&f, path)
 		}
 		if id == "restore-document" && role.AtLeast(perm.Role) {
 			w.roles[account.Admin].Want(http.StatusOK, "DELETE", "/api/documents/"+f.document, nil)
@@ -216,9 +284,7 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 		if id == "reset-notification-template" && role.AtLeast(perm.Role) {
 			w.call(w.roles[role], http.MethodPut, path, "put-notification-template", f)
 		}
-		if id == "resend-verification" {
-			w.unverify(t)
-		}
+		w.verified(t, id != "resend-verification")
 		before := w.audits(t)
 		got := w.call(w.roles[role], method, path, id, f)
 		switch allowed := role.AtLeast(perm.Role); {
@@ -232,11 +298,27 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 	}
 }
 
-// unverify takes from everybody the confirmation of their address.
-func (w *walk) unverify(t *testing.T) {
+// team adds a member and an invitation where a path names one.
+func (w *walk) team(f *fixture, path string) {
+	admin := w.roles[account.Admin]
+	f.invited = fmt.Sprintf("invited-%d@example.org", w.n)
+	if strings.Contains(path, "{user}") {
+		var me account.User
+		w.s.User(fmt.Sprintf("member-%d@example.org", w.n), admin.Org, account.Viewer).Get("/api/auth/me", &me)
+		f.member = string(me.ID)
+	}
+	if strings.Contains(path, "{invitation}") {
+		var made account.Invitation
+		admin.Post("/api/organizations/"+f.org+"/invitations", map[string]string{"email": "open-" + f.invited, "role": "viewer"}, &made)
+		f.invitation = made.ID
+	}
+}
+
+// verified gives everybody the confirmation of their address, or takes it.
+func (w *walk) verified(t *testing.T, yes bool) {
 	t.Helper()
 	err := w.s.DB.Transact(t.Context(), func(tx *db.Tx) error {
-		_, err := tx.Exec(t.Context(), "UPDATE users SET email_verified = FALSE")
+		_, err := tx.Exec(t.Context(), "UPDATE users SET email_verified = $1", yes)
 		return err
 	})
 	if err != nil {
@@ -262,7 +344,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 }
 
 func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) apptest.Answer {
-	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document, "RECEIVER", w.receiver)
+	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document, "RECEIVER", w.receiver, "INVITED", f.invited)
 	if id == "upload-document" {
 		w.n++
 		return c.UploadAnswer("up.txt", bytes.Repeat([]byte("up "), w.n), "", "boat_id="+f.boat)
@@ -279,10 +361,10 @@ func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) appte
 func fill(path string, f fixture) string {
 	first := map[string]string{
 		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
-		"notifications": "another", "notification-templates": "warranty.expired:email:en",
+		"auth": "another", "notifications": "another", "notification-templates": "warranty.expired:email:en",
 		"webhooks": f.webhook, "deliveries": f.delivery,
 	}[strings.Split(path, "/")[2]]
-	return strings.NewReplacer("{id}", first, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
+	return strings.NewReplacer("{id}", first, "{user}", f.member, "{invitation}", f.invitation, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
 		"{claim}", f.claim, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))
 }
 

@@ -46,7 +46,7 @@ func (a *API) stream(ctx context.Context, who account.Actor, watch func(context.
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if !a.Accounts.Alive(ctx, who) {
+				if _, err := a.Accounts.Again(ctx, who); err != nil {
 					return
 				}
 			case _, ok := <-news:

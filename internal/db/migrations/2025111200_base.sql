@@ -84,6 +84,34 @@ CREATE TABLE account_tokens (
 );
 CREATE INDEX account_tokens_user ON account_tokens (user_id, kind);
 
+-- What programs sign in with in a user's name; scope is the widest it was given.
+CREATE TABLE personal_tokens (
+    id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    name TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    last_used_at BIGINT
+);
+CREATE UNIQUE INDEX personal_tokens_hash ON personal_tokens (hash);
+CREATE INDEX personal_tokens_user ON personal_tokens (user_id);
+
+-- One open invitation per organization and address.
+CREATE TABLE invitations (
+    id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,
+    org_id TEXT NOT NULL REFERENCES organizations (id),
+    email TEXT NOT NULL,
+    role TEXT NOT NULL,
+    invited_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX invitations_hash ON invitations (hash);
+CREATE UNIQUE INDEX invitations_address ON invitations (org_id, email);
+
 -- When a mail of a kind last went to an address, or would have gone if anybody
 -- had it.
 CREATE TABLE account_mails (
@@ -399,6 +427,8 @@ DROP TABLE boat_owners;
 DROP TABLE boats;
 DROP TABLE idempotency_keys;
 DROP TABLE audit_log;
+DROP TABLE invitations;
+DROP TABLE personal_tokens;
 DROP TABLE account_mails;
 DROP TABLE account_tokens;
 DROP TABLE login_failures;

@@ -1,0 +1,244 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// Invitation asks somebody into an organization, by a link that is mailed to
+// their address and good once, for a week.
+type Invitation struct {
+	ID        string    `json:"id"`
+	OrgID     OrgID     `json:"organization_id"`
+	Email     string    `json:"email"`
+	Role      Role      `json:"role" enum:"viewer,member,manager,admin"`
+	InvitedBy UserID    `json:"invited_by"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Accepting is what an invited person without an account gives to get one.
+type Accepting struct {
+	Name     string `json:"name,omitempty" maxLength:"200" doc:"only when the invited address has no account yet"`
+	Password string `json:"password,omitempty" maxLength:"1000" doc:"only when the invited address has no account yet"`
+}
+
+// Accepted says where an invitation led.
+type Accepted struct {
+	OrgID      OrgID  `json:"organization_id"`
+	Name       string `json:"organization_name"`
+	Email      string `json:"email" doc:"sign in with it"`
+	Role       Role   `json:"role" enum:"viewer,member,manager,admin"`
+	Registered bool   `json:"registered" doc:"an account was made"`
+}
+
+const (
+	mailInvitation   = "account.invitation"
+	invitationPrefix = "ndi_"
+	invitationTTL    = 7 * 24 * time.Hour
+	// maxInvitations is how many may be open in an organization: it is mail to
+	// strangers.
+	maxInvitations = 100
+)
+
+var errInvitation = fault.New(fault.NotFound, "this invitation was accepted, taken back or replaced, or its week is over: ask whoever invited you for another")
+
+// Invite mails somebody an invitation, which replaces an earlier one to the same
+// address. Admins with a confirmed address may; Conflict for a member.
+func (s *Service) Invite(ctx context.Context, who Actor, org OrgID, email string, role Role) (i Invitation, err error) {
+	defer fault.Wrap(&err, "account.Invite")
+	if err := who.Require(org, Admin, "organization"); err != nil {
+		return i, err
+	}
+	if err := who.RequireVerified(); err != nil {
+		return i, err
+	}
+	email, ok := NormalEmail(email)
+	if !ok {
+		return i, fault.Fields(fault.Field{Location: "body.email", Message: "must be an e-mail address", Value: fault.Echo(email)})
+	}
+	secret, hash := newSecret(invitationPrefix)
+	i = Invitation{ID: db.NewID(), OrgID: org, Email: email, Role: role, InvitedBy: who.UserID}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		i.CreatedAt, i.ExpiresAt = tx.Now(), tx.Now().Add(invitationTTL)
+		if err := s.mayInvite(ctx, tx, i); err != nil {
+			return err
+		}
+		if err := replaceInvitation(ctx, tx, i, hash); err != nil {
+			return err
+		}
+		if err := s.mailInvitation(ctx, tx, who, i, secret); err != nil {
+			return err
+		}
+		return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "invitation.created", Kind: "invitation", SubjectID: i.ID, Detail: map[string]any{"email": email, "role": role}})
+	})
+	return i, err
+}
+
+// mayInvite refuses an invitation to a member, one too many, and mail to an
+// address that had one within the hour.
+func (s *Service) mayInvite(ctx context.Context, tx *db.Tx, i Invitation) error {
+	if err := LockOrganization(ctx, tx, i.OrgID); err != nil {
+		return err
+	}
+	members, err := db.One(ctx, tx, db.Scalar[int], `SELECT count(*) FROM memberships m JOIN users u ON u.id = m.user_id
+		WHERE m.org_id = $1 AND u.email = $2 AND u.deleted_at IS NULL`, i.OrgID, i.Email)
+	if err != nil {
+		return err
+	}
+	if members > 0 {
+		return fault.New(fault.Conflict, "%s is a member already: change their role instead", i.Email)
+	}
+	open, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM invitations WHERE org_id = $1 AND email <> $2 AND expires_at > $3",
+		i.OrgID, i.Email, db.Micros(tx.Now()))
+	if err != nil {
+		return err
+	}
+	if open >= maxInvitations {
+		return fault.New(fault.Conflict, "%d invitations are open, which is the most: take one back first", maxInvitations)
+	}
+	if due, err := countMail(ctx, tx, mailInvitation+":"+string(i.OrgID), i.Email); err != nil || due {
+		return err
+	}
+	return tooSoon(ctx, tx, mailInvitation+":"+string(i.OrgID), i.Email)
+}
+
+func replaceInvitation(ctx context.Context, tx *db.Tx, i Invitation, hash string) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM invitations WHERE org_id = $1 AND email = $2", i.OrgID, i.Email); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO invitations (id, hash, org_id, email, role, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		i.ID, hash, i.OrgID, i.Email, i.Role, i.InvitedBy, db.Micros(i.CreatedAt), db.Micros(i.ExpiresAt))
+	return err
+}
+
+// mailInvitation writes in the language of the invited person, else of whoever
+// invites.
+func (s *Service) mailInvitation(ctx context.Context, tx *db.Tx, who Actor, i Invitation, secret string) error {
+	org, err := db.One(ctx, tx, db.Scalar[string], "SELECT name FROM organizations WHERE id = $1", i.OrgID)
+	if err != nil {
+		return err
+	}
+	language, err := db.One(ctx, tx, db.Scalar[string], `SELECT language FROM users WHERE email = $1 OR id = $2
+		ORDER BY CASE WHEN email = $1 THEN 0 ELSE 1 END LIMIT 1`, i.Email, who.UserID)
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, tx, mailInvitation, User{Email: i.Email, Language: language}, map[string]string{
+		"link": s.config.BaseURL + "/invitation?token=" + secret, "inviter_name": who.Name, "organization_name": org, "expires_on": i.ExpiresAt.Format(time.DateOnly),
+	})
+}
+
+const invitationColumns = "id, org_id, email, role, invited_by, created_at, expires_at"
+
+func scanInvitation(r db.Row) (i Invitation, err error) {
+	var created, expires int64
+	err = r.Scan(&i.ID, &i.OrgID, &i.Email, &i.Role, &i.InvitedBy, &created, &expires)
+	i.CreatedAt, i.ExpiresAt = db.Time(created), db.Time(expires)
+	return i, err
+}
+
+// Invitations lists the open ones of an organization, the newest first; admins
+// may.
+func (s *Service) Invitations(ctx context.Context, who Actor, org OrgID) (_ []Invitation, err error) {
+	defer fault.Wrap(&err, "account.Invitations")
+	if err := who.Require(org, Admin, "organization"); err != nil {
+		return nil, err
+	}
+	return db.Collect(ctx, s.db, scanInvitation, "SELECT "+invitationColumns+
+		" FROM invitations WHERE org_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id", org, db.Micros(s.db.Now()))
+}
+
+// DeleteInvitation takes one back; admins may.
+func (s *Service) DeleteInvitation(ctx context.Context, who Actor, org OrgID, id string) (err error) {
+	defer fault.Wrap(&err, "account.DeleteInvitation %s", id)
+	if err := who.Require(org, Admin, "organization"); err != nil {
+		return err
+	}
+	return s.db.Transact(ctx, func(tx *db.Tx) error {
+		n, err := tx.Exec(ctx, "DELETE FROM invitations WHERE id = $1 AND org_id = $2", id, org)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.New(fault.NotFound, "invitation not found: it may have been accepted")
+		}
+		return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "invitation.deleted", Kind: "invitation", SubjectID: id})
+	})
+}
+
+// Accept makes the invited person a member. Whoever has the token has the
+// mailbox that it was sent to: an account with that address joins, and where
+// there is none one is made, confirmed, also when nobody may register.
+func (s *Service) Accept(ctx context.Context, who Actor, token string, a Accepting) (out Accepted, err error) {
+	defer fault.Wrap(&err, "account.Accept")
+	i, known, err := s.invited(ctx, token)
+	if err != nil {
+		return out, err
+	}
+	var hash string
+	if !known {
+		if _, faults := checkUser(Registering{Email: i.Email, Name: a.Name, Password: a.Password}); len(faults) > 0 {
+			return out, fault.Fields(faults...)
+		}
+		if hash, err = s.hasher.hash(ctx, a.Password); err != nil {
+			return out, err
+		}
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		// Of several that accept it at once, one succeeds.
+		if i, err = db.One(ctx, tx, scanInvitation, "DELETE FROM invitations WHERE id = $1 RETURNING "+invitationColumns, i.ID); err != nil {
+			return orNoLink(err, errInvitation)
+		}
+		user, err := s.invitedUser(ctx, tx, i, hash, a.Name)
+		if err != nil {
+			return err
+		}
+		out, err = s.join(ctx, tx, Actor{UserID: user, Address: who.Address, RequestID: who.RequestID}, i)
+		return err
+	})
+	out.Registered = err == nil && !known
+	return out, err
+}
+
+// invited is the invitation behind a token, and whether its address has an
+// account.
+func (s *Service) invited(ctx context.Context, token string) (i Invitation, known bool, err error) {
+	i, err = db.One(ctx, s.db, scanInvitation, "SELECT "+invitationColumns+" FROM invitations WHERE hash = $1 AND expires_at > $2",
+		hashSecret(token), db.Micros(s.db.Now()))
+	if err != nil {
+		return i, false, orNoLink(err, errInvitation)
+	}
+	known, err = userExists(ctx, s.db, i.Email)
+	return i, known, err
+}
+
+// invitedUser is the account of an invited address, made when there is none.
+func (s *Service) invitedUser(ctx context.Context, tx *db.Tx, i Invitation, hash, name string) (UserID, error) {
+	user, err := db.One(ctx, tx, db.Scalar[UserID], "UPDATE users SET email_verified = TRUE WHERE email = $1 AND deleted_at IS NULL RETURNING id", i.Email)
+	if !fault.Is(err, fault.NotFound) {
+		return user, err
+	}
+	if hash == "" {
+		return "", fault.New(fault.Conflict, "the account of %s was deleted: ask for an invitation to another address", i.Email)
+	}
+	return insertUser(ctx, tx, User{Email: i.Email, Name: orDefault(name, i.Email), EmailVerified: true}, hash, false)
+}
+
+func (s *Service) join(ctx context.Context, tx *db.Tx, who Actor, i Invitation) (Accepted, error) {
+	out := Accepted{OrgID: i.OrgID, Email: i.Email, Role: i.Role}
+	var err error
+	if out.Name, err = db.One(ctx, tx, db.Scalar[string], "SELECT name FROM organizations WHERE id = $1 AND deleted_at IS NULL", i.OrgID); err != nil {
+		return out, orNoLink(err, errInvitation)
+	}
+	// Who became a member meanwhile keeps the role that they have.
+	_, err = tx.Exec(ctx, "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		i.OrgID, who.UserID, i.Role, db.Micros(tx.Now()))
+	if err != nil {
+		return out, err
+	}
+	return out, s.Audit(ctx, tx, who, Entry{OrgID: i.OrgID, Action: "invitation.accepted", Kind: "invitation", SubjectID: i.ID, Detail: map[string]any{"role": i.Role}})
+}
