@@ -61,5 +61,7 @@ profile: ## profile the benchmarks of the API anew, for the compiler
 	go test -trimpath -run '^$$' -bench . -benchtime 3s -cpuprofile $(CURDIR)/cmd/navidocs/default.pgo -o /dev/null ./internal/api
 
 .PHONY: prove
-prove: ## run the long proofs: kill, load, upgrade, restore
-	@if [ -d prove ]; then go test -count=1 -timeout 60m -tags prove ./prove/...; else echo "prove: there is no prove/"; fi
+prove: setup ## run the long proofs: kill, load, upgrade, restore; and every test with the race detector
+	@go build -o bin/ ./internal/testkit/with ./internal/testkit/suite
+	bin/with -- go test -count=1 -timeout 90m -tags prove -v ./prove/...
+	bin/with -- bin/suite -thorough

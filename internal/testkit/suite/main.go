@@ -40,21 +40,27 @@ var unraced = []string{
 	module + "/internal/document/tesseract/gen",
 }
 
-// notOurs takes the race detector out of the database driver: C that was
-// translated to Go, three quarters of the time of a raced test, and no memory of
-// ours. What calls it is watched as before.
-const notOurs = "-gcflags=modernc.org/...=-race=false"
+// slow are packages whose work is the database's and the disk's, a step after the
+// other: raced, they are a third of the suite's time. -thorough, which `make
+// prove` gives, races them too.
+var slow = []string{
+	module + "/internal/backup",
+	module + "/internal/cli",
+	module + "/internal/ops",
+	module + "/internal/warranty",
+}
 
 func main() {
 	least := flag.Float64("least", 80, "per cent of internal/ that the tests must reach")
+	thorough := flag.Bool("thorough", false, "race the slow packages too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, *least, os.Stdout)
+	code := run(ctx, *least, *thorough, os.Stdout)
 	stop()
 	os.Exit(code)
 }
 
-func run(ctx context.Context, least float64, out io.Writer) int {
+func run(ctx context.Context, least float64, thorough bool, out io.Writer) int {
 	packages, err := list(ctx)
 	if err != nil {
 		fmt.Fprintln(out, "suite:", err)
@@ -77,7 +83,7 @@ func run(ctx context.Context, least float64, out io.Writer) int {
 		return 1
 	}
 	started, r, reached := time.Now(), newReport(out), coverage{}
-	for i, g := range groups(packages, raceable(ctx, out)) {
+	for i, g := range groups(packages, raceable(ctx, out), thorough) {
 		profile := filepath.Join(dir, fmt.Sprintf("%d.out", i))
 		if err := test(ctx, g, profile, binaries, r); err != nil {
 			r.broken = append(r.broken, err.Error())
@@ -117,11 +123,11 @@ type group struct {
 	packages []string
 }
 
-func groups(packages []string, race bool) []group {
+func groups(packages []string, race, thorough bool) []group {
 	if !race {
 		return []group{{false, packages}}
 	}
-	heavy := func(p string) bool { return slices.Contains(unraced, p) }
+	heavy := func(p string) bool { return slices.Contains(unraced, p) || !thorough && slices.Contains(slow, p) }
 	raced := slices.DeleteFunc(slices.Clone(packages), heavy)
 	plain := slices.DeleteFunc(slices.Clone(packages), func(p string) bool { return !heavy(p) })
 	return slices.DeleteFunc([]group{{true, raced}, {false, plain}}, func(g group) bool { return len(g.packages) == 0 })
@@ -152,7 +158,7 @@ func test(ctx context.Context, g group, profile, binaries string, r *report) err
 	args := []string{"test", "-json", "-timeout", "15m", "-coverpkg", module + "/internal/...", "-coverprofile", profile}
 	environ := append(os.Environ(), "NAVIDOCS_TEST_COVER="+binaries, "CGO_ENABLED=0")
 	if g.race { // the one thing that needs cgo
-		args, environ = append(args, "-race", notOurs), append(environ, "CGO_ENABLED=1")
+		args, environ = append(args, "-race"), append(environ, "CGO_ENABLED=1")
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, g.packages...)...)
 	cmd.Env = environ

@@ -129,19 +129,20 @@ func TestCoverage(t *testing.T) {
 
 func TestGroups(t *testing.T) {
 	t.Parallel()
-	packages := []string{"navidocs/internal/db", "navidocs/internal/demo"}
+	packages := []string{"navidocs/internal/db", "navidocs/internal/ops", "navidocs/internal/demo"}
 	tests := []struct {
-		name string
-		race bool
-		want []group
+		name           string
+		race, thorough bool
+		want           []group
 	}{
-		{"with the race detector", true, []group{{true, packages[:1]}, {false, packages[1:]}}},
-		{"without", false, []group{{false, packages}}},
+		{"with the race detector", true, false, []group{{true, packages[:1]}, {false, packages[1:]}}},
+		{"thorough", true, true, []group{{true, packages[:2]}, {false, packages[2:]}}},
+		{"without", false, false, []group{{false, packages}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, groups(packages, test.race), cmp.AllowUnexported(group{})); diff != "" {
+			if diff := cmp.Diff(test.want, groups(packages, test.race, test.thorough), cmp.AllowUnexported(group{})); diff != "" {
 				t.Error(diff)
 			}
 		})
