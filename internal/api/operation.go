@@ -139,7 +139,7 @@ func answers(o op, perm Permission) []int {
 	if !perm.Public || o.tag == "auth" {
 		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
 	}
-	if !perm.Public { // X-Organization-Id may name one that is not theirs
+	if !perm.Public || strings.Contains(o.path, "{") { // X-Organization-Id may name one that is not theirs
 		all = append(all, http.StatusNotFound)
 	}
 	switch o.method {
