@@ -172,7 +172,7 @@ func (s *Service) DeleteInvitation(ctx context.Context, who Actor, org OrgID, id
 
 // Accept makes the invited person a member. Whoever has the token has the
 // mailbox that it was sent to: an account with that address joins, and where
-// there is none one is made, confirmed, also when nobody may register.
+// there is none one is made, confirmed, unless registration is closed.
 func (s *Service) Accept(ctx context.Context, who Actor, token string, a Accepting) (out Accepted, err error) {
 	defer fault.Wrap(&err, "account.Accept")
 	i, known, err := s.invited(ctx, token)
@@ -181,6 +181,9 @@ func (s *Service) Accept(ctx context.Context, who Actor, token string, a Accepti
 	}
 	var hash string
 	if !known {
+		if s.config.Registration == Closed {
+			return out, fault.New(fault.Forbidden, "no accounts are made on this server by invitation: its operator makes one for %s with navidocs user create, then open the link again", i.Email)
+		}
 		if _, faults := checkUser(Registering{Email: i.Email, Name: a.Name, Password: a.Password}); len(faults) > 0 {
 			return out, fault.Fields(faults...)
 		}

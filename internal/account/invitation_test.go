@@ -38,6 +38,10 @@ func TestAnInvitationMakesAnAccountAndAMember(t *testing.T) {
 		if err != nil || len(open) != 1 || open[0] != i {
 			t.Errorf("%+v, %v", open, err)
 		}
+		b.config.Registration = Closed
+		_, err = b.Accept(t.Context(), Actor{}, token, Accepting{Name: "Bo", Password: password})
+		wantKind(t, err, fault.Forbidden)
+		b.config.Registration = Invite
 		_, err = b.Accept(t.Context(), Actor{}, token, Accepting{Name: "", Password: "short"})
 		if got := locations(err); !slices.Equal(got, []string{"body.name", "body.password"}) {
 			t.Error(got)
