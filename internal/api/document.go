@@ -104,7 +104,8 @@ func (u *uploadInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// silence is how long an upload may send nothing.
+// silence is how long an upload may send nothing, and how long any other body may
+// take: a boat's line is slow.
 const silence = 30 * time.Second
 
 // patient reads as long as bytes keep coming.
@@ -116,6 +117,7 @@ type patient struct {
 func (p *patient) Read(b []byte) (int, error) {
 	// A writer without deadlines (a test's recorder) never stalls either.
 	_ = p.control.SetReadDeadline(time.Now().Add(silence)) //nolint:forbidigo // a deadline of the socket, not of the domain
+	defer p.control.SetReadDeadline(time.Time{})           //nolint:errcheck // as above
 	return p.r.Read(b)
 }
 

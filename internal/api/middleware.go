@@ -32,6 +32,18 @@ type request struct {
 	user string
 	// cause is filled in when an answer hides an internal error; for the log.
 	cause error
+	// connection is what the request came over.
+	connection *http.ResponseController
+}
+
+// bodyRead lifts the deadline for reading the body, once that is done; the
+// framework does so only where a body came. Left in place, it would cut off
+// whatever takes longer: a server takes a connection that cannot be read any more
+// for a client that is gone, and ends its request.
+func (r *request) bodyRead() {
+	if r.connection != nil {
+		_ = r.connection.SetReadDeadline(time.Time{}) // a test's recorder has none
+	}
 }
 
 func requestOf(ctx context.Context) *request {
@@ -60,6 +72,7 @@ func (a *API) begin(next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
 		w.Header().Set("X-Request-Id", id)
 		rec := &statusWriter{ResponseWriter: w}
+		info.connection = http.NewResponseController(rec)
 		next.ServeHTTP(rec, r)
 		a.logRequest(r, rec, info)
 	})

@@ -117,12 +117,13 @@ func add[I, O any](a *API, o op, h func(ctx context.Context, who account.Actor, 
 	}
 	spec := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag}, DefaultStatus: o.status,
-		Errors: answers(o, perm), MaxBodyBytes: 1 << 20,
+		Errors: answers(o, perm), MaxBodyBytes: 1 << 20, BodyReadTimeout: silence,
 	}
 	if !perm.Public {
 		spec.Security = []map[string][]string{{"bearer": {}}}
 	}
 	huma.Register(a.huma, spec, func(ctx context.Context, in *I) (*O, error) {
+		requestOf(ctx).bodyRead()
 		out, err := h(ctx, actor(ctx), in)
 		if err != nil {
 			p := problem(ctx, err)

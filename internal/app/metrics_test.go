@@ -80,8 +80,8 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 		for _, part := range []string{"database", "storage", "workers"} {
 			between(t, got, `navidocs_part_up{part="`+part+`"}`, 1, 1)
 		}
-		between(t, got, `navidocs_backup_age_seconds`, 3600, 3700)
-		between(t, got, `navidocs_backup_drill_age_seconds`, 3*3600, 3*3600+100)
+		between(t, got, `navidocs_backup_age_seconds`, 3600, 2*3600)
+		between(t, got, `navidocs_backup_drill_age_seconds`, 3*3600, 4*3600)
 		between(t, got, `navidocs_database_bytes`, 4096, 1e9)
 		between(t, got, `navidocs_machine_cpus`, 1, 4096)
 		between(t, got, `navidocs_machine_memory_used_ratio`, 0.001, 1)

@@ -40,10 +40,13 @@ var unraced = []string{
 	module + "/internal/document/tesseract/gen",
 }
 
-// slow are packages whose work is the database's and the disk's, a step after the
-// other: raced, they are a third of the suite's time. -thorough, which `make
-// prove` gives, races them too.
+// slow are packages that test whole servers or work a step after the other with
+// the database and the disk: raced, they are two thirds of the suite's time, and
+// what runs at once in them are packages below, which are raced. -thorough, which
+// `make prove` gives, races them too.
 var slow = []string{
+	module + "/internal/api",
+	module + "/internal/app",
 	module + "/internal/backup",
 	module + "/internal/cli",
 	module + "/internal/ops",
