@@ -49,6 +49,7 @@ var slow = []string{
 	module + "/internal/app",
 	module + "/internal/backup",
 	module + "/internal/cli",
+	module + "/internal/db",
 	module + "/internal/ops",
 	module + "/internal/warranty",
 }

@@ -129,7 +129,7 @@ func TestCoverage(t *testing.T) {
 
 func TestGroups(t *testing.T) {
 	t.Parallel()
-	packages := []string{"navidocs/internal/db", "navidocs/internal/ops", "navidocs/internal/demo"}
+	packages := []string{"navidocs/internal/job", "navidocs/internal/ops", "navidocs/internal/demo"}
 	tests := []struct {
 		name           string
 		race, thorough bool
