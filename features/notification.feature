@@ -102,12 +102,12 @@ Feature: The right person knows in time, and there is proof that they were told
     And the captain and the member confirm their telephone numbers
     And the captain wants text messages about warranties, and no mails
     And a warranty of the "Watermaker" that ends on 2025-06-01
-    And a warranty of the "Radar" that ends on 2025-06-02
+    And a warranty of the "Radar" that ends on 2025-06-05
     When the hour's look for reminders is over
     Then the captain has a text message about "Watermaker" of at most 160 characters
     And the text message about "Watermaker" is shown as accepted
     And the member has no text message about "Watermaker"
-    When it is the morning of 2025-05-03
+    When it is the morning of 2025-05-06
     And the SMS service answers 429, "too many messages"
     And the hour's look for reminders is over
     Then the text message about "Radar" is shown as queued, because "too many messages"
