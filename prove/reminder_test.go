@@ -40,23 +40,32 @@ func armAll(ctx context.Context, tx *db.Tx, outage int) error {
 		return err
 	}
 	for _, e := range all {
-		end, err := time.Parse(time.DateOnly, e.end)
-		if err != nil {
+		if err := arm(ctx, tx, e.id, e.end, since, "sent"); err != nil {
 			return err
 		}
-		for _, days := range []int{90, 30, 14, 0} {
-			due, state := end.AddDate(0, 0, -days).Format(time.DateOnly), "due"
-			if days == 0 {
-				due = end.AddDate(0, 0, 1).Format(time.DateOnly)
-			}
-			if due < since {
-				state = "sent"
-			}
-			_, err := tx.Exec(ctx, `INSERT INTO warranty_thresholds (warranty_id, line_id, expires_on, days, due_on, state, changed_at)
-				VALUES ($1, '', $2, $3, $4, $5, 0)`, e.id, e.end, days, due, state)
-			if err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// arm gives a warranty its thresholds: those before a day are in a state that
+// tells nobody, the others are due.
+func arm(ctx context.Context, tx *db.Tx, id, end, since, before string) error {
+	last, err := time.Parse(time.DateOnly, end)
+	if err != nil {
+		return err
+	}
+	for _, days := range []int{90, 30, 14, 0} {
+		due, state := last.AddDate(0, 0, -days).Format(time.DateOnly), "due"
+		if days == 0 {
+			due = last.AddDate(0, 0, 1).Format(time.DateOnly)
+		}
+		if due < since {
+			state = before
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO warranty_thresholds (warranty_id, line_id, expires_on, days, due_on, state, changed_at)
+			VALUES ($1, '', $2, $3, $4, $5, 0)`, id, end, days, due, state)
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -142,7 +142,7 @@ func (y *year) record(n int) {
 				start_date, warranty_period_months, expiration_date, created_at, updated_at) VALUES ($1, $2, $3, $4, $4, 'Maker', 'maker', $5, $5, 24, $6, $7, $7)`,
 				id, y.ada.Orgs(account.Admin)[0], y.boats[boat], fmt.Sprintf("item %d", i), bought, end, db.Micros(now))
 			if err == nil {
-				err = armBefore(ctx, tx, id, end, now.In(c.zone).Format(time.DateOnly))
+				err = arm(ctx, tx, string(id), string(end), now.In(c.zone).Format(time.DateOnly), "passed")
 			}
 			if err != nil {
 				return err
@@ -153,29 +153,6 @@ func (y *year) record(n int) {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-}
-
-// armBefore gives a warranty its thresholds; what is before today is passed.
-func armBefore(ctx context.Context, tx *db.Tx, id warranty.ID, end fleet.Date, today string) error {
-	last, err := time.Parse(time.DateOnly, string(end))
-	if err != nil {
-		return err
-	}
-	for _, days := range []int{90, 30, 14, 0} {
-		due, state := last.AddDate(0, 0, -days).Format(time.DateOnly), "due"
-		if days == 0 {
-			due = last.AddDate(0, 0, 1).Format(time.DateOnly)
-		}
-		if due < today {
-			state = "passed"
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO warranty_thresholds (warranty_id, line_id, expires_on, days, due_on, state, changed_at)
-			VALUES ($1, '', $2, $3, $4, $5, 0)`, id, end, days, due, state)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // hour changes a warranty now and then, and looks; once a day what was told is

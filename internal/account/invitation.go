@@ -100,10 +100,11 @@ func (s *Service) mayInvite(ctx context.Context, tx *db.Tx, i Invitation) error 
 	if open >= maxInvitations {
 		return fault.New(fault.Conflict, "%d invitations are open, which is the most: take one back first", maxInvitations)
 	}
-	if due, err := countMail(ctx, tx, mailInvitation+":"+string(i.OrgID), i.Email); err != nil || due {
+	kind := mailInvitation + ":" + string(i.OrgID) // an organization's mails hold up no other's
+	if due, err := countMail(ctx, tx, kind, i.Email); err != nil || due {
 		return err
 	}
-	return tooSoon(ctx, tx, mailInvitation+":"+string(i.OrgID), i.Email)
+	return tooSoon(ctx, tx, kind, i.Email)
 }
 
 func replaceInvitation(ctx context.Context, tx *db.Tx, i Invitation, hash string) error {

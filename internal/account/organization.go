@@ -50,6 +50,13 @@ func LockOrganization(ctx context.Context, tx *db.Tx, org OrgID) (err error) {
 	return err
 }
 
+// LockUser does the same for what a user may have.
+func LockUser(ctx context.Context, tx *db.Tx, user UserID) (err error) {
+	defer fault.Wrap(&err, "account.LockUser %s", user)
+	_, err = tx.Exec(ctx, "UPDATE users SET name = name WHERE id = $1", user)
+	return err
+}
+
 // CreateOrganization makes one with the actor as admin.
 func (s *Service) CreateOrganization(ctx context.Context, who Actor, name string) (o Organization, err error) {
 	defer fault.Wrap(&err, "account.CreateOrganization")

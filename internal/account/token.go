@@ -88,6 +88,9 @@ func (s *Service) CreateToken(ctx context.Context, who Actor, n NewToken) (t Tok
 	t.Scope = slices.MaxFunc(n.Scopes, func(a, b Scope) int { return slices.Index(scopes, a) - slices.Index(scopes, b) })
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		t.CreatedAt = tx.Now()
+		if err := LockUser(ctx, tx, who.UserID); err != nil {
+			return err
+		}
 		count, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM personal_tokens WHERE user_id = $1", who.UserID)
 		if err != nil {
 			return err

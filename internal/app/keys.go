@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"navidocs/internal/account"
+	"navidocs/internal/backup"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -28,17 +29,10 @@ func secret(configured, path string) ([]byte, error) {
 	return []byte(text), err
 }
 
-// The files of the keys' folder that hold master keys for sealed values.
-const (
-	sealFile = "seal"
-	// earlierFile holds those before, one a line, until no value needs them.
-	earlierFile = "seal.old"
-)
-
 // sealKeys are the present master key and the earlier ones. When the settings
 // give the present one, the file's is an earlier one.
 func sealKeys(c config.Config) (present []byte, earlier [][]byte, err error) {
-	if present, err = secret(c.Webhook.Secret, filepath.Join(c.KeyDir(), sealFile)); err != nil {
+	if present, err = secret(c.Webhook.Secret, filepath.Join(c.KeyDir(), backup.SealFile)); err != nil {
 		return nil, nil, err
 	}
 	earlier, err = earlierKeys(c, present)
@@ -49,7 +43,7 @@ func earlierKeys(c config.Config, present []byte) (earlier [][]byte, err error) 
 	for _, s := range c.Webhook.OldSecrets {
 		earlier = append(earlier, []byte(s))
 	}
-	for _, name := range []string{sealFile, earlierFile} {
+	for _, name := range []string{backup.SealFile, backup.EarlierFile} {
 		text, err := os.ReadFile(filepath.Join(c.KeyDir(), name)) //nolint:forbidigo // a key
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

@@ -47,7 +47,7 @@ func RotateKeys(ctx context.Context, o Options, dry bool) (r Rotation, err error
 	switch {
 	case c.Webhook.Secret == "" && c.Postgres():
 		return r, fault.New(fault.Conflict, "on PostgreSQL other servers may need the key too: set WEBHOOK_SIGNATURE_SECRET to a new one everywhere "+
-			"(openssl rand -hex 32), and WEBHOOK_SIGNATURE_SECRET_OLD to the content of %s where that file is not; restart, then repeat", filepath.Join(c.KeyDir(), sealFile))
+			"(openssl rand -hex 32), and WEBHOOK_SIGNATURE_SECRET_OLD to the content of %s where that file is not; restart, then repeat", filepath.Join(c.KeyDir(), backup.SealFile))
 	case dry || c.Webhook.Secret != "":
 		err = beside(ctx, o, func(d *db.DB) (err error) {
 			r, err = rotate(ctx, d, c, dry)
@@ -64,7 +64,7 @@ func RotateKeys(ctx context.Context, o Options, dry bool) (r Rotation, err error
 		if r.NewKey = made; err != nil || r.Earlier > 0 {
 			return err
 		}
-		return backup.RemoveKey(c.KeyDir(), earlierFile)
+		return backup.RemoveKey(c.KeyDir(), backup.EarlierFile)
 	})
 	return r, err
 }
@@ -105,10 +105,10 @@ func turnKey(c config.Config) (made bool, err error) {
 	if err != nil || len(earlier) > 0 {
 		return false, err
 	}
-	if err := backup.WriteKey(c.KeyDir(), earlierFile, append(present, '\n')); err != nil {
+	if err := backup.WriteKey(c.KeyDir(), backup.EarlierFile, append(present, '\n')); err != nil {
 		return false, err
 	}
-	return true, backup.WriteKey(c.KeyDir(), sealFile, append(newKey(), '\n'))
+	return true, backup.WriteKey(c.KeyDir(), backup.SealFile, append(newKey(), '\n'))
 }
 
 // rotate brings all values under the present key, then counts what needs another.
@@ -168,7 +168,7 @@ func removable(c config.Config) ([]string, error) {
 	if c.Webhook.Secret == "" {
 		return all, nil
 	}
-	for _, name := range []string{sealFile, earlierFile} {
+	for _, name := range []string{backup.SealFile, backup.EarlierFile} {
 		path := filepath.Join(c.KeyDir(), name)
 		if _, err := os.Stat(path); err == nil {
 			all = append(all, path)

@@ -31,11 +31,11 @@ const (
 	identityFile = "backup.age"
 )
 
-// Those of the master keys that seal secrets: the present one, and earlier ones,
-// one a line. Package app makes them.
+// The files of the master keys that seal secrets, which package app makes.
 const (
-	sealFile    = "seal"
-	earlierFile = "seal.old"
+	SealFile = "seal"
+	// EarlierFile holds those before, one a line, until no value needs them.
+	EarlierFile = "seal.old"
 )
 
 // RecoveryKey returns the public half of the recovery key. The secret half is
@@ -247,15 +247,15 @@ func readKeys(c config.Config) (map[string][]byte, error) {
 	}
 	earlier := c.Webhook.OldSecrets
 	if c.Webhook.Secret != "" { // then the file's is an earlier one
-		earlier = append(slices.Clone(earlier), strings.TrimSpace(string(keys[sealFile])))
+		earlier = append(slices.Clone(earlier), strings.TrimSpace(string(keys[SealFile])))
 	}
 	for _, key := range earlier {
 		if key == "" || key == c.Webhook.Secret {
 			continue
 		}
-		keys[earlierFile] = append(keys[earlierFile], key+"\n"...)
+		keys[EarlierFile] = append(keys[EarlierFile], key+"\n"...)
 	}
-	for name, value := range map[string]string{"jwt": c.Auth.JWTSecret, sealFile: c.Webhook.Secret} {
+	for name, value := range map[string]string{"jwt": c.Auth.JWTSecret, SealFile: c.Webhook.Secret} {
 		if value != "" {
 			keys[name] = []byte(value + "\n")
 		}

@@ -63,6 +63,7 @@ type harness struct {
 	random   *random.Rand
 	receiver *receiver
 	environ  []string
+	config   config.Config // of the first node, and the database of all
 	nodes    []*node
 	said     said
 	drop     func() error // the scratch database
@@ -133,7 +134,12 @@ func (h *harness) setUp(ctx context.Context) (err error) {
 		h.environ = append(h.environ, "DATABASE_URL="+address)
 		h.nodes = append(h.nodes, h.newNode("two"))
 	}
-	a, err := h.open(ctx)
+	if h.config, err = config.Load(config.Source{Environ: h.environ, Home: h.nodes[0].home}); err != nil {
+		return err
+	}
+	a, err := app.New(ctx, app.Options{
+		Config: h.config, Log: slog.New(slog.DiscardHandler), Version: "chaos", Extract: []string{h.Program, "extract"},
+	})
 	if err != nil {
 		return err
 	}
@@ -155,15 +161,6 @@ func (h *harness) scratch(ctx context.Context) (string, error) {
 		return "", fault.New(fault.Forbidden, "the user of this PostgreSQL server may not create a database: give one that may (ALTER ROLE … CREATEDB)")
 	}
 	return d.Pool().Config().ConnString(), nil
-}
-
-// open is the installation, as each node opens it.
-func (h *harness) open(ctx context.Context) (*app.App, error) {
-	c, err := config.Load(config.Source{Environ: h.environ, Home: h.nodes[0].home})
-	if err != nil {
-		return nil, err
-	}
-	return app.New(ctx, app.Options{Config: c, Log: slog.New(slog.DiscardHandler), Version: "chaos", Extract: []string{h.Program, "extract"}})
 }
 
 func (h *harness) furnish(ctx context.Context, a *app.App) error {
@@ -301,11 +298,7 @@ func (h *harness) drain(ctx context.Context) error {
 
 // database opens the data beside the processes.
 func (h *harness) database(ctx context.Context) (*db.DB, error) {
-	c, err := config.Load(config.Source{Environ: h.environ, Home: h.nodes[0].home})
-	if err != nil {
-		return nil, err
-	}
-	return db.Open(ctx, db.Options{URL: c.Storage.Database})
+	return db.Open(ctx, db.Options{URL: h.config.Storage.Database})
 }
 
 // open says what of the changes up to an instant is not done yet; "" is nothing.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -55,11 +56,12 @@ type node struct {
 	home    string
 	said    *said
 
-	cmd    *exec.Cmd
-	works  chan struct{} // closed when it has begun
-	ended  chan struct{} // closed when it has ended and all it said was heard
-	words  bytes.Buffer  // on its stderr; to be read when it has ended
-	killed bool
+	cmd     *exec.Cmd
+	works   chan struct{} // closed when it has begun
+	ended   chan struct{} // closed when it has ended and all it said was heard
+	words   bytes.Buffer  // on its stderr; to be read when it has ended
+	unheard error         // what it said that nobody understands; likewise
+	gone    bool          // it was ended by us
 }
 
 // start runs a process; a writing one changes boats.
@@ -69,7 +71,8 @@ func (n *node) start(ctx context.Context, environ []string, writing bool) error 
 		from = n.said.numbers()
 	}
 	n.words.Reset()
-	n.killed, n.works, n.ended = false, make(chan struct{}), make(chan struct{})
+	n.unheard = nil
+	n.gone, n.works, n.ended = false, make(chan struct{}), make(chan struct{})
 	n.cmd = exec.CommandContext(context.WithoutCancel(ctx), n.program, "--home", n.home, "selftest", "node", "--from", strconv.Itoa(from))
 	n.cmd.Env, n.cmd.Stderr = environ, &n.words
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nobody is left behind
@@ -96,7 +99,7 @@ func (n *node) listen(cmd *exec.Cmd, out io.Reader, works, ended chan struct{}) 
 		if line = strings.TrimSuffix(line, "\n"); line == sayBegun {
 			close(works)
 		} else if err := n.said.hear(line); err != nil {
-			n.words.WriteString(err.Error())
+			n.unheard = err
 		}
 	}
 	_ = cmd.Wait() // how it ended is in its state
@@ -119,14 +122,14 @@ func (n *node) kill() {
 	if n.cmd == nil {
 		return
 	}
-	n.killed = true
+	n.gone = true
 	_ = n.cmd.Process.Kill() // it may have ended by itself
 	<-n.ended
 }
 
 // stop ends the process as a supervisor does; one that was killed is gone.
 func (n *node) stop(ctx context.Context) error {
-	if n.killed {
+	if n.gone {
 		return nil
 	}
 	if err := n.begun(ctx); err != nil {
@@ -141,18 +144,19 @@ func (n *node) stop(ctx context.Context) error {
 	if !n.cmd.ProcessState.Success() {
 		return n.failed()
 	}
-	n.killed = true
+	n.gone = true
 	return nil
 }
 
 // failed says that the process ended by itself.
 func (n *node) failed() error {
-	if n.killed {
+	if n.gone {
 		return nil
 	}
 	select {
 	case <-n.ended:
-		return fault.New(fault.Internal, "a process ended by itself (%s): %s", n.cmd.ProcessState, strings.TrimSpace(n.words.String()))
+		ended := fault.New(fault.Internal, "a process ended by itself (%s): %s", n.cmd.ProcessState, strings.TrimSpace(n.words.String()))
+		return errors.Join(ended, n.unheard)
 	default:
 		return nil
 	}

@@ -191,14 +191,19 @@ func (c *cli) options(cfg config.Config) (app.Options, error) {
 	}, err
 }
 
+// configured are the options as the configuration says.
+func (c *cli) configured() (app.Options, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return app.Options{}, err
+	}
+	return c.options(cfg)
+}
+
 // quietly opens the installation as it is, without a change of its schema, runs
 // f, and closes it.
 func (c *cli) quietly(ctx context.Context, b app.BackupOptions, f func(a *app.App) error) error {
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	o, err := c.options(cfg)
+	o, err := c.configured()
 	if err != nil {
 		return err
 	}

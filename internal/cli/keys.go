@@ -23,11 +23,7 @@ func (c *cli) keysRotate() *cobra.Command {
 	}
 	dry := dryRun(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := c.config()
-		if err != nil {
-			return err
-		}
-		o, err := c.options(cfg)
+		o, err := c.configured()
 		if err != nil {
 			return err
 		}

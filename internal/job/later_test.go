@@ -2,7 +2,6 @@ package job_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -45,7 +44,7 @@ func TestWorkComesAgainLater(t *testing.T) {
 		go func() { ended <- q.Run(ctx) }()
 		for range 2 {
 			<-came
-			waiting := waits(t, q)
+			waiting := testkit.Scheduled(t, q)
 			if left := time.Until(waiting.DueAt); left < 50*time.Minute || left > time.Hour {
 				t.Errorf("it comes again in %s", left)
 			}
@@ -61,20 +60,4 @@ func TestWorkComesAgainLater(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-// waits is the one job, as soon as it waits.
-func waits(t *testing.T, q *job.Queue) (e job.Entry) {
-	t.Helper()
-	testkit.Eventually(t, func() error {
-		all, err := q.Jobs(t.Context())
-		if err == nil && (len(all) != 1 || all[0].State != "scheduled") {
-			return fmt.Errorf("%+v", all)
-		}
-		if err == nil {
-			e = all[0]
-		}
-		return err
-	})
-	return e
 }

@@ -33,17 +33,7 @@ func TestNothingIsSentBeforeItsTime(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		var waiting job.Entry
-		testkit.Eventually(t, func() error {
-			all, err := queue.Jobs(t.Context())
-			if err == nil && (len(all) != 1 || all[0].State != "scheduled") {
-				return fmt.Errorf("%+v", all)
-			}
-			if err == nil {
-				waiting = all[0]
-			}
-			return err
-		})
+		waiting := testkit.Scheduled(t, queue)
 		if n := len(b.mail.messages()); n != 0 {
 			t.Fatalf("%d mails went out early", n)
 		}

@@ -231,7 +231,7 @@ func (s *Service) post(ctx context.Context, tx *db.Tx, o occasion, p person, n n
 // person until the transaction ends: what two add at once is one message. One
 // that is due is as good as sent, one that nobody took on was none.
 func (s *Service) groups(ctx context.Context, tx *db.Tx, user account.UserID, channel Channel) (groups, error) {
-	if _, err := tx.Exec(ctx, "UPDATE users SET language = language WHERE id = $1", user); err != nil {
+	if err := account.LockUser(ctx, tx, user); err != nil {
 		return groups{}, err
 	}
 	return db.One(ctx, tx, func(r db.Row) (g groups, err error) {
