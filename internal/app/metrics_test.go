@@ -50,6 +50,12 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 				_, err = tx.Exec(t.Context(), "INSERT INTO backups (id, reason, release, state, started_at) VALUES ('x', '', '', 'completed', $1)",
 					db.Micros(now.Add(-time.Hour)))
 			}
+			for i := range 10 { // this night has had its tries: at no hour is the age that of a new backup
+				if err == nil {
+					_, err = tx.Exec(t.Context(), "INSERT INTO backups (id, reason, release, state, started_at) VALUES ($1, '', '', 'failed', $2)",
+						fmt.Sprint("failed-", i), db.Micros(now))
+				}
+			}
 			return err
 		})
 		if err != nil {
