@@ -50,7 +50,6 @@ type DB struct {
 
 	write *sql.DB
 	read  *sql.DB
-	jobs  *sql.DB // SQLite only: River's own connection
 	// reading are the readers' statements; SQLite only, pgx keeps its own. A
 	// writer's cannot be kept: its only connection is inside a transaction.
 	reading statements
@@ -133,9 +132,6 @@ func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ 
 		return nil, closing(d, err)
 	}
 	if d.read, err = openPool(d.reader, o.Readers); err != nil {
-		return nil, closing(d, err)
-	}
-	if d.jobs, err = openPool(address(path, ""), 1); err != nil {
 		return nil, closing(d, err)
 	}
 	if d.file, err = os.Stat(path); err != nil {
@@ -285,7 +281,7 @@ func closing(d *DB, err error) error {
 func (d *DB) Close() error {
 	d.reading.close()
 	var first error
-	for _, pool := range []*sql.DB{d.read, d.jobs, d.write} {
+	for _, pool := range []*sql.DB{d.read, d.write} {
 		if pool == nil {
 			continue
 		}
@@ -310,6 +306,14 @@ func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
 // Pool is the PostgreSQL pool, nil on SQLite. Only package job uses it.
 func (d *DB) Pool() *pgxpool.Pool { return d.pool }
 
-// JobConn is the SQLite connection set aside for the job queue, nil on
-// PostgreSQL. Only package job uses it.
-func (d *DB) JobConn() *sql.DB { return d.jobs }
+// JobConn is what the job queue writes by on SQLite, nil on PostgreSQL: the one
+// connection that all else is written by, where each waits its turn. With one of
+// its own it would have to wait for SQLite's lock, which is given to nobody in
+// particular: beside busy writers it could go without for seconds. Only package
+// job uses it.
+func (d *DB) JobConn() *sql.DB {
+	if d.Engine == Postgres {
+		return nil
+	}
+	return d.write
+}
