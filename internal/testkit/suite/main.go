@@ -40,17 +40,20 @@ var unraced = []string{
 	module + "/internal/document/tesseract/gen",
 }
 
-// slow are packages that test whole servers or work a step after the other with
-// the database and the disk: raced, they are two thirds of the suite's time, and
+// slow are packages that test whole servers or work a step after the other, with
+// the database and the disk or on bytes: raced, they are two thirds of the suite's time, and
 // what runs at once in them are packages below, which are raced. -thorough, which
 // `make prove` gives, races them too.
 var slow = []string{
 	module + "/internal/api",
 	module + "/internal/app",
 	module + "/internal/backup",
+	module + "/internal/bundle",
 	module + "/internal/cli",
 	module + "/internal/db",
+	module + "/internal/fleet",
 	module + "/internal/ops",
+	module + "/internal/sheet",
 	module + "/internal/warranty",
 }
 
