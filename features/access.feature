@@ -42,3 +42,18 @@ Feature: Who may see what
     And it cannot rename the boat, make another token or end a session
     When the captain deletes the token
     Then the program is refused
+
+  Scenario: A contractor's grant ends by itself within seconds, also on an open stream
+    Given a captain with two boats and a paper that nobody has read yet
+    And a contractor may edit the boat for 10 seconds
+    Then the contractor finds that boat and no other
+    When they follow how the paper is read
+    Then the stream ends by itself when the time is over
+    And the boat and its paper are not there for the contractor any more
+    And the audit trail tells who let the contractor aboard
+
+  Scenario: A viewer sees no amounts and no private papers
+    Given a signed-in captain with a boat
+    And the boat has an invoice, a passport and a warranty of 9000 EUR
+    Then a viewer and an inspector aboard see the boat and its warranty, but no amount
+    And neither the invoice nor the passport is in their lists, searches or timelines

@@ -53,7 +53,8 @@ func ParseRole(s string) (Role, error) {
 }
 
 // Class says who may see a document: everyone in the organization (open), from
-// member on (money), or from manager on (personal).
+// member on (money), or from manager on (personal). A grant on a boat shows open
+// ones, one that says so money, and one of a manager all.
 type Class string
 
 // The classes.
@@ -62,19 +63,6 @@ const (
 	Money    Class = "money"
 	Personal Class = "personal"
 )
-
-// Classes lists what a role may see.
-func (r Role) Classes() []Class {
-	switch {
-	case r.AtLeast(Manager):
-		return []Class{Open, Money, Personal}
-	case r.AtLeast(Member):
-		return []Class{Open, Money}
-	case r.AtLeast(Viewer):
-		return []Class{Open}
-	}
-	return nil
-}
 
 // Actor is whoever asks, as the database knew them when the request began.
 type Actor struct {
@@ -90,6 +78,8 @@ type Actor struct {
 	Operator bool
 	// Roles are the memberships; an organization without an entry is not theirs.
 	Roles map[OrgID]Role
+	// Grants are what they may on single boats besides, until it ends.
+	Grants map[BoatID]Granted
 	// Narrow is the organization named by X-Organization-Id, "" for all.
 	Narrow OrgID
 	// Address and RequestID go to the audit trail.
@@ -101,14 +91,7 @@ type Actor struct {
 // NotFound when the organization is not theirs, Forbidden when the role is
 // too low. what names the thing for the reader.
 func (a Actor) Require(org OrgID, role Role, what string) error {
-	have := a.Roles[org]
-	if have == Nobody {
-		return fault.New(fault.NotFound, "%s not found", what)
-	}
-	if !have.AtLeast(role) {
-		return fault.New(fault.Forbidden, "this needs the role %s; yours in this organization is %s", role, have)
-	}
-	return nil
+	return rightOf(a.Roles[org]).Require(role, what)
 }
 
 // RequireVerified answers Forbidden until the actor has confirmed their

@@ -2,22 +2,34 @@ package account
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 )
 
-// Invitation asks somebody into an organization, by a link that is mailed to
-// their address and good once, for a week.
+// Invitation asks somebody into an organization, or onto some of its boats, by a
+// link that is mailed to their address and good once, for a week.
 type Invitation struct {
 	ID        string    `json:"id"`
 	OrgID     OrgID     `json:"organization_id"`
 	Email     string    `json:"email"`
-	Role      Role      `json:"role" enum:"viewer,member,manager,admin"`
+	Role      Role      `json:"role" enum:",viewer,member,manager,admin" doc:"in the organization; empty when it is for boats alone"`
+	BoatIDs   []BoatID  `json:"boat_ids" doc:"on which it grants a right"`
 	InvitedBy UserID    `json:"invited_by"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+
+	offers []offer
+}
+
+// Inviting is what somebody is invited with: as what, into the organization, or
+// with boats only on those.
+type Inviting struct {
+	Email   string
+	Role    Role
+	BoatIDs []BoatID
 }
 
 // Accepting is what an invited person without an account gives to get one.
@@ -28,11 +40,12 @@ type Accepting struct {
 
 // Accepted says where an invitation led.
 type Accepted struct {
-	OrgID      OrgID  `json:"organization_id"`
-	Name       string `json:"organization_name"`
-	Email      string `json:"email" doc:"sign in with it"`
-	Role       Role   `json:"role" enum:"viewer,member,manager,admin"`
-	Registered bool   `json:"registered" doc:"an account was made"`
+	OrgID      OrgID    `json:"organization_id"`
+	Name       string   `json:"organization_name"`
+	Email      string   `json:"email" doc:"sign in with it"`
+	Role       Role     `json:"role" enum:",viewer,member,manager,admin" doc:"in the organization; empty: on boats alone"`
+	BoatIDs    []BoatID `json:"boat_ids" doc:"on which you have a right now"`
+	Registered bool     `json:"registered" doc:"an account was made"`
 }
 
 const (
@@ -47,8 +60,9 @@ const (
 var errInvitation = fault.New(fault.NotFound, "this invitation was accepted, taken back or replaced, or its week is over: ask whoever invited you for another")
 
 // Invite mails somebody an invitation, which replaces an earlier one to the same
-// address. Admins with a confirmed address may; Conflict for a member.
-func (s *Service) Invite(ctx context.Context, who Actor, org OrgID, email string, role Role) (i Invitation, err error) {
+// address. Admins with a confirmed address may; the caller has checked that the
+// boats are the organization's. Conflict for a member.
+func (s *Service) Invite(ctx context.Context, who Actor, org OrgID, in Inviting) (i Invitation, err error) {
 	defer fault.Wrap(&err, "account.Invite")
 	if err := who.Require(org, Admin, "organization"); err != nil {
 		return i, err
@@ -56,26 +70,52 @@ func (s *Service) Invite(ctx context.Context, who Actor, org OrgID, email string
 	if err := who.RequireVerified(); err != nil {
 		return i, err
 	}
-	email, ok := NormalEmail(email)
+	email, ok := NormalEmail(in.Email)
 	if !ok {
 		return i, fault.Fields(fault.Field{Location: "body.email", Message: "must be an e-mail address", Value: fault.Echo(email)})
 	}
-	secret, hash := newSecret(invitationPrefix)
-	i = Invitation{ID: db.NewID(), OrgID: org, Email: email, Role: role, InvitedBy: who.UserID}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		i.CreatedAt, i.ExpiresAt = tx.Now(), tx.Now().Add(invitationTTL)
-		if err := s.mayInvite(ctx, tx, i); err != nil {
-			return err
-		}
-		if err := replaceInvitation(ctx, tx, i, hash); err != nil {
-			return err
-		}
-		if err := s.mailInvitation(ctx, tx, who, i, secret); err != nil {
-			return err
-		}
-		return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "invitation.created", Kind: "invitation", SubjectID: i.ID, Detail: map[string]any{"email": email, "role": role}})
-	})
+	if len(in.BoatIDs) > 0 && levelOf(in.Role) == "" {
+		return i, fault.Fields(fault.Field{Location: "body.role", Message: "on boats alone it must be viewer, member or manager", Value: fault.Echo(string(in.Role))})
+	}
+	i = Invitation{OrgID: org, Email: email, Role: in.Role}
+	for _, b := range in.BoatIDs {
+		i.Role, i.offers = Nobody, append(i.offers, offer{BoatID: b, Level: levelOf(in.Role), By: who.UserID})
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error { return s.invite(ctx, tx, who, &i) })
 	return i, err
+}
+
+// invite mails an invitation and fills in what makes it one.
+func (s *Service) invite(ctx context.Context, tx *db.Tx, who Actor, i *Invitation) error {
+	secret, hash := newSecret(invitationPrefix)
+	i.ID, i.InvitedBy, i.CreatedAt, i.ExpiresAt = db.NewID(), who.UserID, tx.Now(), tx.Now().Add(invitationTTL)
+	i.BoatIDs = boatsOf(i.offers)
+	if err := s.mayInvite(ctx, tx, *i); err != nil {
+		return err
+	}
+	if err := replaceInvitation(ctx, tx, *i, hash); err != nil {
+		return err
+	}
+	if err := s.mailInvitation(ctx, tx, who, *i, secret); err != nil {
+		return err
+	}
+	return s.auditInvitation(ctx, tx, who, *i)
+}
+
+func (s *Service) auditInvitation(ctx context.Context, tx *db.Tx, who Actor, i Invitation) error {
+	detail := map[string]any{"email": i.Email, "role": i.Role}
+	if len(i.offers) > 0 {
+		detail["grants"] = i.offers
+	}
+	return s.Audit(ctx, tx, who, Entry{OrgID: i.OrgID, Action: "invitation.created", Kind: "invitation", SubjectID: i.ID, Detail: detail})
+}
+
+func boatsOf(all []offer) []BoatID {
+	out := make([]BoatID, len(all))
+	for n, o := range all {
+		out[n] = o.BoatID
+	}
+	return out
 }
 
 // mayInvite refuses an invitation to a member, one too many, and mail to an
@@ -111,8 +151,8 @@ func replaceInvitation(ctx context.Context, tx *db.Tx, i Invitation, hash string
 	if _, err := tx.Exec(ctx, "DELETE FROM invitations WHERE org_id = $1 AND email = $2", i.OrgID, i.Email); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO invitations (id, hash, org_id, email, role, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		i.ID, hash, i.OrgID, i.Email, i.Role, i.InvitedBy, db.Micros(i.CreatedAt), db.Micros(i.ExpiresAt))
+	_, err := tx.Exec(ctx, "INSERT INTO invitations (id, hash, org_id, email, role, grants, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		i.ID, hash, i.OrgID, i.Email, i.Role, offersText(i.offers), i.InvitedBy, db.Micros(i.CreatedAt), db.Micros(i.ExpiresAt))
 	return err
 }
 
@@ -133,12 +173,16 @@ func (s *Service) mailInvitation(ctx context.Context, tx *db.Tx, who Actor, i In
 	})
 }
 
-const invitationColumns = "id, org_id, email, role, invited_by, created_at, expires_at"
+const invitationColumns = "id, org_id, email, role, grants, invited_by, created_at, expires_at"
 
 func scanInvitation(r db.Row) (i Invitation, err error) {
 	var created, expires int64
-	err = r.Scan(&i.ID, &i.OrgID, &i.Email, &i.Role, &i.InvitedBy, &created, &expires)
-	i.CreatedAt, i.ExpiresAt = db.Time(created), db.Time(expires)
+	var grants string
+	if err = r.Scan(&i.ID, &i.OrgID, &i.Email, &i.Role, &grants, &i.InvitedBy, &created, &expires); err != nil {
+		return i, err
+	}
+	err = json.Unmarshal([]byte(grants), &i.offers)
+	i.BoatIDs, i.CreatedAt, i.ExpiresAt = boatsOf(i.offers), db.Time(created), db.Time(expires)
 	return i, err
 }
 
@@ -149,7 +193,11 @@ func (s *Service) Invitations(ctx context.Context, who Actor, org OrgID) (_ []In
 	if err := who.Require(org, Admin, "organization"); err != nil {
 		return nil, err
 	}
-	return db.Collect(ctx, s.db, scanInvitation, "SELECT "+invitationColumns+
+	return s.openInvitations(ctx, s.db, org)
+}
+
+func (s *Service) openInvitations(ctx context.Context, q db.Querier, org OrgID) ([]Invitation, error) {
+	return db.Collect(ctx, q, scanInvitation, "SELECT "+invitationColumns+
 		" FROM invitations WHERE org_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id", org, db.Micros(s.db.Now()))
 }
 
@@ -171,7 +219,7 @@ func (s *Service) DeleteInvitation(ctx context.Context, who Actor, org OrgID, id
 	})
 }
 
-// Accept makes the invited person a member. Whoever has the token has the
+// Accept gives the invited person what the invitation says. Whoever has the token has the
 // mailbox that it was sent to: an account with that address joins, and where
 // there is none one is made, confirmed, unless registration is closed.
 func (s *Service) Accept(ctx context.Context, who Actor, token string, a Accepting) (out Accepted, err error) {
@@ -233,16 +281,23 @@ func (s *Service) invitedUser(ctx context.Context, tx *db.Tx, i Invitation, hash
 }
 
 func (s *Service) join(ctx context.Context, tx *db.Tx, who Actor, i Invitation) (Accepted, error) {
-	out := Accepted{OrgID: i.OrgID, Email: i.Email, Role: i.Role}
+	out := Accepted{OrgID: i.OrgID, Email: i.Email, Role: i.Role, BoatIDs: i.BoatIDs}
 	var err error
 	if out.Name, err = db.One(ctx, tx, db.Scalar[string], "SELECT name FROM organizations WHERE id = $1 AND deleted_at IS NULL", i.OrgID); err != nil {
 		return out, orNoLink(err, errInvitation)
 	}
-	// Who became a member meanwhile keeps the role that they have.
-	_, err = tx.Exec(ctx, "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-		i.OrgID, who.UserID, i.Role, db.Micros(tx.Now()))
-	if err != nil {
-		return out, err
+	if i.Role != Nobody {
+		// Who became a member meanwhile keeps the role that they have.
+		_, err = tx.Exec(ctx, "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+			i.OrgID, who.UserID, i.Role, db.Micros(tx.Now()))
+		if err != nil {
+			return out, err
+		}
+	}
+	for _, o := range i.offers {
+		if err := s.take(ctx, tx, who, i.OrgID, who.UserID, o); err != nil {
+			return out, err
+		}
 	}
 	return out, s.Audit(ctx, tx, who, Entry{OrgID: i.OrgID, Action: "invitation.accepted", Kind: "invitation", SubjectID: i.ID, Detail: map[string]any{"role": i.Role}})
 }

@@ -6,13 +6,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"navidocs/internal/fault"
 )
 
 // invite has an admin invite an address and returns the mailed token.
 func (b *bench) invite(p *postbox, admin Actor, email string, role Role) string {
 	b.t.Helper()
-	if _, err := b.Invite(b.t.Context(), admin, admin.Orgs(Admin)[0], email, role); err != nil {
+	if _, err := b.Invite(b.t.Context(), admin, admin.Orgs(Admin)[0], Inviting{Email: email, Role: role}); err != nil {
 		b.t.Fatal(err)
 	}
 	return tokenOf(b.t, p.taken(), mailInvitation)
@@ -24,7 +27,7 @@ func TestAnInvitationMakesAnAccountAndAMember(t *testing.T) {
 		b.config.Registration = Invite
 		ada := b.actor("ada@example.org", "", "")
 		org := ada.Orgs(Admin)[0]
-		i, err := b.Invite(t.Context(), ada, org, " Bo@Example.org ", Manager)
+		i, err := b.Invite(t.Context(), ada, org, Inviting{Email: " Bo@Example.org ", Role: Manager})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +38,7 @@ func TestAnInvitationMakesAnAccountAndAMember(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 		open, err := b.Invitations(t.Context(), ada, org)
-		if err != nil || len(open) != 1 || open[0] != i {
+		if err != nil || len(open) != 1 || cmp.Diff(open[0], i, cmpopts.IgnoreUnexported(Invitation{})) != "" {
 			t.Errorf("%+v, %v", open, err)
 		}
 		b.config.Registration = Closed
@@ -59,7 +62,7 @@ func TestAnInvitationMakesAnAccountAndAMember(t *testing.T) {
 		}
 		_, err = b.Accept(t.Context(), Actor{}, token, Accepting{Name: "Bo", Password: password})
 		wantKind(t, err, fault.NotFound)
-		_, err = b.Invite(t.Context(), ada, org, "bo@example.org", Viewer)
+		_, err = b.Invite(t.Context(), ada, org, Inviting{Email: "bo@example.org", Role: Viewer})
 		wantKind(t, err, fault.Conflict)
 	})
 }
@@ -104,7 +107,7 @@ func TestAnInvitationEnds(t *testing.T) {
 			return err
 		}
 		replaced := b.invite(p, ada, "bo@example.org", Viewer)
-		_, err := b.Invite(t.Context(), ada, org, "bo@example.org", Member)
+		_, err := b.Invite(t.Context(), ada, org, Inviting{Email: "bo@example.org", Role: Member})
 		wantKind(t, err, fault.RateLimited) // a mail to it went within the hour
 		b.clock.Add(time.Hour)
 		late := b.invite(p, ada, "bo@example.org", Member)
@@ -134,18 +137,18 @@ func TestWhoMayInvite(t *testing.T) {
 		org := ada.Orgs(Admin)[0]
 		manager, stranger := b.actor("manager@example.org", org, Manager), b.actor("stranger@example.org", "", "")
 		for who, want := range map[*Actor]fault.Kind{&manager: fault.Forbidden, &stranger: fault.NotFound} {
-			_, err := b.Invite(t.Context(), *who, org, "bo@example.org", Viewer)
+			_, err := b.Invite(t.Context(), *who, org, Inviting{Email: "bo@example.org", Role: Viewer})
 			wantKind(t, err, want)
 			_, err = b.Invitations(t.Context(), *who, org)
 			wantKind(t, err, want)
 			wantKind(t, b.DeleteInvitation(t.Context(), *who, org, "any"), want)
 		}
-		_, err := b.Invite(t.Context(), ada, org, "nobody", Viewer)
+		_, err := b.Invite(t.Context(), ada, org, Inviting{Email: "nobody", Role: Viewer})
 		if got := locations(err); !slices.Equal(got, []string{"body.email"}) {
 			t.Error(got)
 		}
 		ada.Verified = false
-		_, err = b.Invite(t.Context(), ada, org, "bo@example.org", Viewer)
+		_, err = b.Invite(t.Context(), ada, org, Inviting{Email: "bo@example.org", Role: Viewer})
 		wantKind(t, err, fault.Forbidden)
 		if got := p.taken(); len(got) != 0 {
 			t.Errorf("%+v", got)

@@ -261,21 +261,27 @@ func (s *Service) sessionActor(ctx context.Context, session SessionID) (Actor, e
 	return who, err
 }
 
-// actor is the user of a row, read in one query with their roles: a row a
-// membership, or one without any. It is Unauthenticated when the row's time is
-// over, or good does not hold.
+// actor is the user of a row, read in one query with their roles and grants: a
+// row a membership, or one without any, and a row a grant. It is Unauthenticated
+// when the row's time is over, or good does not hold.
 func (s *Service) actor(ctx context.Context, table string, id any, good string) (Actor, error) {
 	type row struct {
 		Actor
-		org  *OrgID
-		role *Role
+		org   *OrgID
+		role  *string
+		boat  *BoatID
+		money bool
+		until *int64
 	}
+	user := "SELECT u.id, u.email, u.name, u.email_verified, u.operator, "
+	from := " FROM " + table + " x JOIN users u ON u.id = x.user_id"
+	where := " WHERE x.id = $1 AND " + good + " AND (x.expires_at IS NULL OR x.expires_at > $2) AND u.deleted_at IS NULL"
 	rows, err := db.Collect(ctx, s.db, func(r db.Row) (x row, err error) {
-		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.org, &x.role)
+		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.org, &x.role, &x.boat, &x.money, &x.until)
 		return x, err
-	}, `SELECT u.id, u.email, u.name, u.email_verified, u.operator, m.org_id, m.role
-		FROM `+table+` x JOIN users u ON u.id = x.user_id LEFT JOIN memberships m ON m.user_id = u.id
-		WHERE x.id = $1 AND `+good+` AND (x.expires_at IS NULL OR x.expires_at > $2) AND u.deleted_at IS NULL`,
+	}, user+"m.org_id, m.role, NULL, FALSE, NULL"+from+" LEFT JOIN memberships m ON m.user_id = u.id"+where+
+		" UNION ALL "+user+"g.org_id, g.level, g.boat_id, g.money, g.expires_at"+from+
+		" JOIN boat_grants g ON g.user_id = u.id AND (g.expires_at IS NULL OR g.expires_at > $2)"+where,
 		id, db.Micros(s.db.Now()))
 	if err != nil {
 		return Actor{}, err
@@ -284,10 +290,13 @@ func (s *Service) actor(ctx context.Context, table string, id any, good string) 
 		return Actor{}, errSession
 	}
 	who := rows[0].Actor
-	who.Roles = map[OrgID]Role{}
+	who.Roles, who.Grants = map[OrgID]Role{}, map[BoatID]Granted{}
 	for _, x := range rows {
-		if x.org != nil {
-			who.Roles[*x.org] = *x.role
+		switch {
+		case x.boat != nil:
+			who.Grants[*x.boat] = Granted{OrgID: *x.org, Level: Level(*x.role), Money: x.money, Until: db.TimePtr(x.until)}
+		case x.org != nil:
+			who.Roles[*x.org] = Role(*x.role)
 		}
 	}
 	return who, nil
@@ -382,7 +391,10 @@ func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err er
 	if err != nil {
 		return who, err
 	}
-	who = Actor{UserID: user.ID, Email: user.Email, Name: user.Name, Verified: user.EmailVerified, Roles: map[OrgID]Role{}, Address: "console"}
+	who = Actor{
+		UserID: user.ID, Email: user.Email, Name: user.Name, Verified: user.EmailVerified, Address: "console",
+		Roles: map[OrgID]Role{}, Grants: map[BoatID]Granted{},
+	}
 	_, err = db.Collect(ctx, s.db, func(r db.Row) (_ struct{}, err error) {
 		var org OrgID
 		var role Role
@@ -390,6 +402,18 @@ func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err er
 		who.Roles[org] = role
 		return struct{}{}, err
 	}, "SELECT org_id, role FROM memberships WHERE user_id = $1", user.ID)
+	if err != nil {
+		return who, err
+	}
+	_, err = db.Collect(ctx, s.db, func(r db.Row) (_ struct{}, err error) {
+		var boat BoatID
+		var g Granted
+		var until *int64
+		err = r.Scan(&boat, &g.OrgID, &g.Level, &g.Money, &until)
+		g.Until = db.TimePtr(until)
+		who.Grants[boat] = g
+		return struct{}{}, err
+	}, "SELECT boat_id, org_id, level, money, expires_at FROM boat_grants WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)", user.ID, db.Micros(s.db.Now()))
 	return who, err
 }
 

@@ -80,6 +80,7 @@ func (a *API) accountOperations() {
 	a.recoveryOperations()
 	a.organizationOperations()
 	a.teamOperations()
+	a.grantOperations()
 }
 
 func (a *API) register(ctx context.Context, who account.Actor, in *registerInput) (*body[registered], error) {

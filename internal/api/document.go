@@ -423,7 +423,7 @@ func (a *API) progress(ctx context.Context, who account.Actor, in *ByID) (*huma.
 		return nil, err
 	}
 	watch := func(ctx context.Context) <-chan struct{} { return a.config.Watch(ctx, id) }
-	return a.stream(ctx, who, watch, func(ctx context.Context, w io.Writer) (more bool, err error) {
+	return a.stream(ctx, who, watch, func(ctx context.Context, who account.Actor, w io.Writer) (more bool, err error) {
 		d, err := a.Documents.Document(ctx, who, id)
 		if err == nil {
 			err = a.event(w, d)
@@ -483,6 +483,9 @@ func (a *API) job(ctx context.Context, who account.Actor, in *ByID) (*body[job.S
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.UserID == string(who.UserID) {
+		return answer(s, nil) // whoever asked for it, also by a grant
 	}
 	return answer(s, who.Require(account.OrgID(s.OrgID), account.Viewer, "job"))
 }

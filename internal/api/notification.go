@@ -211,7 +211,7 @@ func (a *API) notificationStream(ctx context.Context, who account.Actor, in *str
 		}
 	}
 	watch := func(ctx context.Context) <-chan struct{} { return a.config.Notified(ctx, who.UserID) }
-	return a.stream(ctx, who, watch, func(ctx context.Context, w io.Writer) (more bool, err error) {
+	return a.stream(ctx, who, watch, func(ctx context.Context, who account.Actor, w io.Writer) (more bool, err error) {
 		last, err = a.sendNews(ctx, w, who, last)
 		return true, err
 	}), nil

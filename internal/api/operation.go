@@ -64,6 +64,7 @@ var Permissions = map[string]Permission{
 	"list-boats": signedIn, "create-boat": manager, "get-boat": viewer, "update-boat": manager, "delete-boat": manager,
 	"get-boat-summary": viewer, "get-boat-timeline": viewer, "list-boat-warranties": viewer, "list-boat-documents": viewer,
 	"list-boat-equipment": viewer, "list-boat-certificates": viewer,
+	"list-grants": manager, "create-grant": {Role: account.Manager, Fresh: true}, "end-grant": manager, // whoever leaves: any
 	"list-engines": viewer, "create-engine": member, "update-engine": member, "delete-engine": manager,
 	"list-photos": viewer, "add-photo": member, "remove-photo": manager,
 	"list-systems": signedIn, "list-equipment": signedIn, "create-equipment": member, "get-equipment": viewer,

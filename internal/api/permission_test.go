@@ -57,6 +57,8 @@ var bodies = map[string]string{
 	"update-claim":        `{"story":"It stopped"}`,
 	"add-claim-log":       `{"direction":"sent","channel":"phone","text":"They call back"}`,
 
+	"create-grant": `{"user_email":"INVITED","preset":"crew"}`,
+
 	"create-webhook":    `{"url":"RECEIVER","event_types":["*"]}`,
 	"replace-webhook":   `{"url":"RECEIVER","event_types":["boat.created"]}`,
 	"update-webhook":    `{"status":"paused"}`,
@@ -95,6 +97,7 @@ type walk struct {
 	roles    map[account.Role]*apptest.Client
 	tokens   map[account.Scope]*apptest.Client // of the admin
 	stranger *apptest.Client
+	guests   guests
 	// shut are callers with what once opened, or never did.
 	shut     map[string]*apptest.Client
 	receiver string
@@ -136,6 +139,8 @@ func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 	w.shut = w.shutOut(t, s, admin)
 	w.ready = w.fixture(t)
 	w.ready.invited, w.ready.member, w.ready.invitation = "invited@example.org", "nobody", "none"
+	w.guests = w.newGuests(t)
+	w.give(t, w.ready)
 	w.roles[account.Admin].Read(document.ID(w.ready.document))
 	w.roles[account.Admin].Read(document.ID(w.ready.image))
 	return w
@@ -239,6 +244,7 @@ func (w *walk) walk(t *testing.T, method, path, id string) {
 	}
 	w.walkRoles(t, method, path, id, perm)
 	w.walkStranger(t, method, path, id, perm)
+	w.walkGuests(t, method, path, id, perm)
 }
 
 // walkTokens calls as an admin's personal tokens: one that may only read changes
@@ -275,16 +281,9 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 		if method != http.MethodGet && role.AtLeast(perm.Role) {
 			f = w.fixture(t)
 			w.verified(t, true)
-			w.team(&f, path)
 		}
-		if id == "restore-document" && role.AtLeast(perm.Role) {
-			w.roles[account.Admin].Want(http.StatusOK, "DELETE", "/api/documents/"+f.document, nil)
-		}
-		if id == "restore-warranty" && role.AtLeast(perm.Role) {
-			w.roles[account.Admin].Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
-		}
-		if id == "reset-notification-template" && role.AtLeast(perm.Role) {
-			w.call(w.roles[role], http.MethodPut, path, "put-notification-template", f)
+		if role.AtLeast(perm.Role) {
+			w.before(t, method, path, id, &f)
 		}
 		w.verified(t, id != "resend-verification")
 		before := w.audits(t)
@@ -300,11 +299,31 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 	}
 }
 
+// before brings about what an operation changes.
+func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
+	t.Helper()
+	admin := w.roles[account.Admin]
+	if method != http.MethodGet {
+		w.team(f, path)
+	}
+	switch id {
+	case "restore-document":
+		admin.Want(http.StatusOK, "DELETE", "/api/documents/"+f.document, nil)
+	case "restore-warranty":
+		admin.Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
+	case "reset-notification-template":
+		w.call(admin, http.MethodPut, path, "put-notification-template", *f)
+	case "end-grant":
+		admin.Want(http.StatusCreated, "POST", "/api/boats/"+f.boat+"/grants", map[string]any{"user_email": f.invited, "level": "viewer"})
+		f.member = f.invited
+	}
+}
+
 // team adds a member and an invitation where a path names one.
 func (w *walk) team(f *fixture, path string) {
 	admin := w.roles[account.Admin]
 	f.invited = fmt.Sprintf("invited-%d@example.org", w.n)
-	if strings.Contains(path, "{user}") {
+	if strings.Contains(path, "organizations") && strings.Contains(path, "{user}") {
 		var me account.User
 		w.s.User(fmt.Sprintf("member-%d@example.org", w.n), admin.Org, account.Viewer).Get("/api/auth/me", &me)
 		f.member = string(me.ID)

@@ -24,10 +24,11 @@ const (
 	reconnect = 100 * time.Millisecond
 )
 
-// stream answers with server-sent events: send writes what there is, at once
-// and whenever watch signals, until it has no more to come, the reader's session
-// ends, or the server stops.
-func (a *API) stream(ctx context.Context, who account.Actor, watch func(context.Context) <-chan struct{}, send func(context.Context, io.Writer) (more bool, err error)) *huma.StreamResponse {
+// stream answers with server-sent events: send writes what there is for the
+// reader as they are then, at once and whenever watch signals, until it has no
+// more to come or the reader may not see it any more, the reader's session ends,
+// or the server stops.
+func (a *API) stream(ctx context.Context, who account.Actor, watch func(context.Context) <-chan struct{}, send func(context.Context, account.Actor, io.Writer) (more bool, err error)) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -35,20 +36,21 @@ func (a *API) stream(ctx context.Context, who account.Actor, watch func(context.
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, "retry: %d\n\n", retry.Milliseconds())
 		control := http.NewResponseController(w)
-		news, tick := watch(ctx), time.NewTicker(recheck)
-		defer tick.Stop()
+		news, check := watch(ctx), time.NewTimer(untilRecheck(who))
+		defer check.Stop()
 		for {
-			more, err := send(ctx, w)
+			more, err := send(ctx, who, w)
 			if err != nil || control.Flush() != nil || !more {
 				return
 			}
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
-				if _, err := a.Accounts.Again(ctx, who); err != nil {
+			case <-check.C:
+				if who, err = a.Accounts.Again(ctx, who); err != nil {
 					return
 				}
+				check.Reset(untilRecheck(who))
 			case _, ok := <-news:
 				if !ok {
 					if ctx.Err() == nil {
@@ -59,6 +61,18 @@ func (a *API) stream(ctx context.Context, who account.Actor, watch func(context.
 			}
 		}
 	}}
+}
+
+// untilRecheck is how long a reader is taken for who they were: until a grant of
+// theirs ends, recheck at most.
+func untilRecheck(who account.Actor) time.Duration {
+	wait := recheck
+	for _, g := range who.Grants {
+		if g.Until != nil {
+			wait = min(wait, max(0, time.Until(*g.Until))+time.Millisecond) //nolint:forbidigo // for a timer
+		}
+	}
+	return wait
 }
 
 // comeBack tells the reader of a stream to open it again.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"navidocs/internal/account"
+	"navidocs/internal/fault"
 )
 
 // ByMember is the parameter of an operation on a membership.
@@ -23,8 +24,9 @@ type roleInput struct {
 type inviteInput struct {
 	ByID
 	Body struct {
-		Email string       `json:"email" format:"email" maxLength:"254"`
-		Role  account.Role `json:"role" enum:"viewer,member,manager,admin"`
+		Email   string           `json:"email" format:"email" maxLength:"254"`
+		Role    account.Role     `json:"role" enum:"viewer,member,manager,admin"`
+		BoatIDs []account.BoatID `json:"boat_ids,omitempty" maxItems:"100" doc:"invite onto these boats alone: viewer, member (edits) or manager of each, until it is ended"`
 	}
 }
 
@@ -63,10 +65,8 @@ func (a *API) teamOperations() {
 		})
 	add(a, op{
 		id: "create-invitation", method: http.MethodPost, path: "/api/organizations/{id}/invitations", tag: "organizations", status: http.StatusCreated,
-		summary: "Mail somebody a link that makes them a member, once, within a week",
-	}, func(ctx context.Context, who account.Actor, in *inviteInput) (*body[account.Invitation], error) {
-		return answer(a.Accounts.Invite(ctx, who, account.OrgID(in.ID), in.Body.Email, in.Body.Role))
-	})
+		summary: "Mail somebody a link that makes them a member, or gives them boats, once, within a week",
+	}, a.invite)
 	add(a, op{id: "delete-invitation", method: http.MethodDelete, path: "/api/organizations/{id}/invitations/{invitation}", tag: "organizations", summary: "Take an invitation back"},
 		func(ctx context.Context, who account.Actor, in *byInvitation) (*body[said], error) {
 			return answer(said{"the invitation is taken back"}, a.Accounts.DeleteInvitation(ctx, who, account.OrgID(in.ID), in.Invitation))
@@ -82,6 +82,20 @@ func (a *API) teamOperations() {
 		return answer(a.Accounts.Accept(ctx, who, in.Token, given))
 	})
 	a.accessOperations()
+}
+
+func (a *API) invite(ctx context.Context, who account.Actor, in *inviteInput) (*body[account.Invitation], error) {
+	org := account.OrgID(in.ID)
+	boats, err := a.Boats.NamesNow(ctx, who, in.Body.BoatIDs, account.Manager)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range boats {
+		if b.OrgID != org {
+			return nil, fault.Fields(fault.Field{Location: "body.boat_ids", Message: "the boat belongs to another organization", Value: string(b.ID)})
+		}
+	}
+	return answer(a.Accounts.Invite(ctx, who, org, account.Inviting{Email: in.Body.Email, Role: in.Body.Role, BoatIDs: in.Body.BoatIDs}))
 }
 
 // accessOperations are about what opens the caller's own account.

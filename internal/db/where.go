@@ -23,11 +23,30 @@ func In[T any](w *Where, column string, values []T) {
 		w.parts = append(w.parts, "1 = 0")
 		return
 	}
-	args := make([]any, len(values))
+	w.Add(column+" IN ("+marks(len(values))+")", anys(values)...)
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+func anys[T any](values []T) []any {
+	out := make([]any, len(values))
 	for i, v := range values {
-		args[i] = v
+		out[i] = v
 	}
-	w.Add(column+" IN ("+strings.TrimSuffix(strings.Repeat("?,", len(values)), ",")+")", args...)
+	return out
+}
+
+// InEither adds `(a IN (...) OR b IN (...))`; with no value at all it adds a
+// condition that is never true.
+func InEither[A, B any](w *Where, a string, as []A, b string, bs []B) {
+	switch {
+	case len(bs) == 0:
+		In(w, a, as)
+	case len(as) == 0:
+		In(w, b, bs)
+	default:
+		w.Add("("+a+" IN ("+marks(len(as))+") OR "+b+" IN ("+marks(len(bs))+"))", append(anys(as), anys(bs)...)...)
+	}
 }
 
 // Arg takes a value for use outside the condition (LIMIT, OFFSET) and returns

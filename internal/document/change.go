@@ -80,7 +80,10 @@ func (s *Service) Documents(ctx context.Context, who account.Actor, f Filter) (_
 	if err != nil {
 		return nil, 0, err
 	}
-	return docs, total, attachLinks(ctx, s.db, docs)
+	if err := attachLinks(ctx, s.db, docs); err != nil {
+		return nil, 0, err
+	}
+	return docs, total, hideOthers(ctx, s.db, who, docs)
 }
 
 // Patch is what may be changed; nil leaves a field as it is.
@@ -156,7 +159,7 @@ func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch,
 			return err
 		}
 		p.apply(&d)
-		if !slices.Contains(who.Roles[d.OrgID].Classes(), d.Class) {
+		if !who.On(d.OrgID, d.BoatIDs...).Shows(d.Class) {
 			return fault.New(fault.Forbidden, "your role may not make a paper %s: you would no longer see it", d.Class)
 		}
 		if err := s.relink(ctx, tx, who, &d, p); err != nil {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"time"
 
 	"navidocs/internal/account"
@@ -111,6 +112,7 @@ func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Ser
 	s := &Service{db: d, store: store, accounts: accounts, boats: boats, events: events, jobs: jobs, extract: x, config: c, words: newWordCache()}
 	s.Include(s.equipmentKind())
 	boats.OnEquipment(s.indexEquipment)
+	boats.OnPapers(classesNow)
 	return s
 }
 
@@ -138,16 +140,22 @@ func scanDocument(r db.Row) (d Document, err error) {
 }
 
 // visible adds what the actor may see: per organization, the classes that
-// their role shows.
+// their role shows, and per class, papers of the boats on which a grant shows it.
 func visible(w *db.Where, who account.Actor) {
 	cond, args := "1 = 0", []any{}
 	for _, org := range who.Orgs(account.Viewer) {
 		cond += " OR (d.org_id = ? AND d.class IN ('open'"
-		for _, c := range who.Roles[org].Classes()[1:] {
+		for _, c := range who.On(org).Classes()[1:] {
 			cond += ", '" + string(c) + "'"
 		}
 		cond += "))"
 		args = append(args, org)
+	}
+	for _, c := range []account.Class{account.Open, account.Money, account.Personal} {
+		for _, boat := range who.GrantedBoats(c) {
+			cond += " OR (d.class = '" + string(c) + "' AND EXISTS (SELECT 1 FROM document_boats g WHERE g.document_id = d.id AND g.boat_id = ?))"
+			args = append(args, boat)
+		}
 	}
 	w.Add("("+cond+")", args...)
 }
@@ -164,12 +172,39 @@ func (s *Service) load(ctx context.Context, q db.Querier, who account.Actor, id 
 	if err != nil {
 		return d, err
 	}
-	if err := who.Require(d.OrgID, role, "document"); err != nil {
+	one := []Document{d}
+	if err := attachLinks(ctx, q, one); err != nil {
 		return d, err
 	}
-	one := []Document{d}
-	err = attachLinks(ctx, q, one)
-	return one[0], err
+	if d = one[0]; role == account.Viewer {
+		return d, nil // it is visible
+	}
+	return d, who.OnAll(d.OrgID, d.BoatIDs...).Require(role, "document")
+}
+
+// DocumentIn reads one that is not in the bin, asking for a role.
+func (s *Service) DocumentIn(ctx context.Context, q db.Querier, who account.Actor, id ID, role account.Role) (Document, error) {
+	return s.present(ctx, q, who, id, role)
+}
+
+// classesNow are the classes of papers by their ids; what is purged has none.
+func classesNow(ctx context.Context, q db.Querier, ids []string) (map[string]account.Class, error) {
+	out := map[string]account.Class{}
+	for part := range slices.Chunk(ids, 500) { // an engine bounds how much a statement names
+		var w db.Where
+		db.In(&w, "id", part)
+		_, err := db.Collect(ctx, q, func(r db.Row) (_ struct{}, err error) {
+			var id string
+			var class account.Class
+			err = r.Scan(&id, &class)
+			out[id] = class
+			return struct{}{}, err
+		}, "SELECT id, class FROM documents WHERE "+w.SQL(), w.Args()...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // present is load without the bin.
@@ -184,7 +219,40 @@ func (s *Service) present(ctx context.Context, q db.Querier, who account.Actor, 
 // Document reads one, also from the bin.
 func (s *Service) Document(ctx context.Context, who account.Actor, id ID) (_ Document, err error) {
 	defer fault.Wrap(&err, "document.Document %s", id)
-	return s.load(ctx, s.db, who, id, account.Viewer)
+	d, err := s.load(ctx, s.db, who, id, account.Viewer)
+	if err != nil {
+		return d, err
+	}
+	one := []Document{d}
+	err = hideOthers(ctx, s.db, who, one)
+	return one[0], err
+}
+
+// hideOthers takes out of papers the boats and equipment that the reader does not
+// see: whoever has a grant on one sister ship learns nothing of the other.
+func hideOthers(ctx context.Context, q db.Querier, who account.Actor, docs []Document) error {
+	if len(who.Grants) == 0 {
+		return nil
+	}
+	for i := range docs {
+		d := &docs[i]
+		if who.On(d.OrgID).Role != account.Nobody {
+			continue
+		}
+		d.BoatIDs = slices.DeleteFunc(d.BoatIDs, func(b fleet.BoatID) bool { return who.On(d.OrgID, b).Role == account.Nobody })
+		if len(d.EquipmentIDs) == 0 {
+			continue
+		}
+		var w db.Where
+		db.In(&w, "id", d.EquipmentIDs)
+		db.In(&w, "boat_id", who.GrantedBoats(account.Open))
+		seen, err := db.Collect(ctx, q, db.Scalar[fleet.EquipmentID], "SELECT id FROM equipment WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
+		if err != nil {
+			return err
+		}
+		d.EquipmentIDs = seen
+	}
+	return nil
 }
 
 // attachLinks reads boats and equipment of several documents at once.

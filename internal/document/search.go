@@ -73,18 +73,24 @@ type candidate struct {
 	firstMatch int
 }
 
-// scope is what a reader may find: any of these words (their organizations and
-// classes), and all of those (filters).
+// scope is what a reader may find: entries with all words of any of these
+// sets (their organizations and classes, and a boat for which they have a grant),
+// and with all of those (filters).
 type scope struct {
-	any []string
+	any [][]string
 	all []string
 }
 
 func readerScope(who account.Actor, q Query) scope {
 	var s scope
 	for _, org := range who.Orgs(account.Viewer) {
-		for _, class := range who.Roles[org].Classes() {
-			s.any = append(s.any, classWord(org, class))
+		for _, class := range who.On(org).Classes() {
+			s.any = append(s.any, []string{classWord(org, class)})
+		}
+	}
+	for _, class := range []account.Class{account.Open, account.Money, account.Personal} {
+		for _, boat := range who.GrantedBoats(class) {
+			s.any = append(s.any, []string{boatWord(boat), classWord(who.Grants[boat].OrgID, class)})
 		}
 	}
 	if q.BoatID != "" {
@@ -120,7 +126,7 @@ func (s *Service) Search(ctx context.Context, who account.Actor, q Query) (r Res
 	}
 	score(found, used)
 	r.Total = len(found)
-	if r.Facets, err = s.facets(ctx, found); err != nil {
+	if r.Facets, err = s.facets(ctx, who, found); err != nil {
 		return r, err
 	}
 	if q.Offset < len(found) {
@@ -242,7 +248,7 @@ func score(found []candidate, terms []term) {
 }
 
 // facets counts the found documents' types and boats.
-func (s *Service) facets(ctx context.Context, found []candidate) (map[string][]Facet, error) {
+func (s *Service) facets(ctx context.Context, who account.Actor, found []candidate) (map[string][]Facet, error) {
 	ids := subjects(found, kindPage, kindDocument)
 	out := map[string][]Facet{"type": {}, "boat": {}}
 	if len(ids) == 0 {
@@ -254,11 +260,13 @@ func (s *Service) facets(ctx context.Context, found []candidate) (map[string][]F
 	}
 	for facet, text := range map[string]string{
 		"type": "SELECT id, type FROM documents WHERE type <> '' AND ",
-		"boat": "SELECT document_id, boat_id FROM document_boats WHERE ",
+		"boat": "SELECT l.document_id, l.boat_id FROM document_boats l JOIN boats b ON b.id = l.boat_id WHERE ",
 	} {
-		column := map[string]string{"type": "id", "boat": "document_id"}[facet]
 		var w db.Where
-		db.In(&w, column, ids)
+		db.In(&w, map[string]string{"type": "id", "boat": "l.document_id"}[facet], ids)
+		if facet == "boat" {
+			who.Visible(&w, "b.org_id", "b.id")
+		}
 		sums := map[string]int{}
 		_, err := db.Collect(ctx, s.db, func(r db.Row) (_ struct{}, err error) {
 			var id, value string
@@ -356,6 +364,9 @@ func (s *Service) hitDocuments(ctx context.Context, who account.Actor, ids []str
 		return nil, err
 	}
 	if err := attachLinks(ctx, s.db, docs); err != nil {
+		return nil, err
+	}
+	if err := hideOthers(ctx, s.db, who, docs); err != nil {
 		return nil, err
 	}
 	for _, d := range docs {

@@ -5,7 +5,7 @@ import "strings"
 // postgresMatch is the tsquery of a search: the reader's scope and all terms.
 // Every word consists of letters and digits only, quoted all the same.
 func postgresMatch(in scope, terms []term) string {
-	parts := []string{"('" + strings.Join(in.any, "' | '") + "')"}
+	parts := []string{"(" + anyOf(in.any, "'", " & ", " | ") + ")"}
 	for _, w := range in.all {
 		parts = append(parts, "'"+w+"'")
 	}

@@ -5,7 +5,7 @@ import "strings"
 // sqliteMatch is the FTS5 query of a search: the reader's scope and all terms.
 // Every word consists of letters and digits only, quoted all the same.
 func sqliteMatch(in scope, terms []term) string {
-	parts := []string{"{scope} : (" + quoteAll(in.any, " OR ") + ")"}
+	parts := []string{"{scope} : (" + anyOf(in.any, `"`, " AND ", " OR ") + ")"}
 	for _, w := range in.all {
 		parts = append(parts, `{scope} : "`+w+`"`)
 	}
@@ -21,6 +21,15 @@ func sqliteMatch(in scope, terms []term) string {
 
 func quoteAll(words []string, separator string) string {
 	return `"` + strings.Join(words, `"`+separator+`"`) + `"`
+}
+
+// anyOf writes alternatives, each of words that must all be there.
+func anyOf(all [][]string, quote, and, or string) string {
+	out := make([]string, len(all))
+	for i, words := range all {
+		out[i] = "(" + quote + strings.Join(words, quote+and+quote) + quote + ")"
+	}
+	return strings.Join(out, or)
 }
 
 // sqliteGrams is the FTS5 query for words that share three letters with one.

@@ -127,7 +127,7 @@ func (s *Service) Upload(ctx context.Context, who account.Actor, u Upload, body 
 // first, so that bytes which would be refused need not be sent.
 func (s *Service) Receive(ctx context.Context, who account.Actor, u Upload, body io.Reader) (got *Received, err error) {
 	defer fault.Wrap(&err, "document.Receive")
-	if len(who.Orgs(account.Member)) == 0 {
+	if !mayBring(who) {
 		return nil, fault.New(fault.Forbidden, "this needs the role member")
 	}
 	if len(u.BoatIDs) > 0 || len(u.EquipmentIDs) > 0 {
@@ -141,6 +141,16 @@ func (s *Service) Receive(ctx context.Context, who account.Actor, u Upload, body
 	}
 	got.mediaType, err = s.sniff(ctx, got.digest)
 	return got, err
+}
+
+// mayBring reports whether the actor is a member anywhere, or may edit a boat.
+func mayBring(who account.Actor) bool {
+	for _, g := range who.Grants {
+		if g.Level.Role().AtLeast(account.Member) {
+			return true
+		}
+	}
+	return len(who.Orgs(account.Member)) > 0
 }
 
 // Add makes a document of received bytes. The same bytes again are a Conflict
@@ -188,6 +198,9 @@ func (s *Service) place(ctx context.Context, q db.Querier, who account.Actor, u 
 		if e.OrgID != org {
 			return "", fault.Fields(fault.Field{Location: "form.equipment_id", Message: "belongs to another organization than the boat"})
 		}
+	}
+	if len(boats) > 0 {
+		return org, nil // each was checked
 	}
 	if org == "" {
 		if org, err = who.Creating(); err != nil {

@@ -321,7 +321,7 @@ func (s *Service) boat(ctx context.Context, q db.Querier, who account.Actor, id 
 	if err != nil {
 		return b, err
 	}
-	if err := who.Require(b.OrgID, role, "boat"); err != nil {
+	if err := who.On(b.OrgID, id).Require(role, "boat"); err != nil {
 		return Boat{}, err
 	}
 	one := []Boat{b}
@@ -351,7 +351,7 @@ func (s *Service) Boats(ctx context.Context, who account.Actor, f BoatFilter) (_
 	}
 	var w db.Where
 	w.Add("deleted_at IS NULL")
-	db.In(&w, "org_id", who.Orgs(account.Viewer))
+	who.Visible(&w, "org_id", "id")
 	if f.Query != "" {
 		w.Add(`search_fold LIKE ? ESCAPE '\'`, "%"+db.LikeEscape(db.Fold(f.Query))+"%")
 	}
@@ -649,7 +649,7 @@ func (s *Service) Names(ctx context.Context, q db.Querier, who account.Actor, id
 		if err != nil {
 			return nil, err
 		}
-		if err := who.Require(n.OrgID, role, "boat"); err != nil {
+		if err := who.On(n.OrgID, id).Require(role, "boat"); err != nil {
 			return nil, err
 		}
 		out = append(out, n)

@@ -124,7 +124,7 @@ func (s *Service) EquipmentList(ctx context.Context, who account.Actor, f Equipm
 	defer fault.Wrap(&err, "fleet.EquipmentList")
 	var w db.Where
 	w.Add(present)
-	db.In(&w, "org_id", who.Orgs(account.Viewer))
+	who.Visible(&w, "org_id", "boat_id")
 	if f.BoatID != "" {
 		if _, err := s.Names(ctx, s.db, who, []BoatID{f.BoatID}, account.Viewer); err != nil {
 			return nil, 0, err
@@ -161,7 +161,7 @@ func (s *Service) EquipmentIn(ctx context.Context, q db.Querier, who account.Act
 	if err != nil {
 		return e, err
 	}
-	return e, who.Require(e.OrgID, role, "equipment")
+	return e, who.On(e.OrgID, e.BoatID).Require(role, "equipment")
 }
 
 // CreateEquipment adds a piece to a boat; members may.

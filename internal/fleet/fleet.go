@@ -36,6 +36,8 @@ type Service struct {
 	metered func(ctx context.Context, tx *db.Tx, who account.Actor, m Meter) error
 	// engineNeeded refuses to let an engine go that something still names.
 	engineNeeded func(ctx context.Context, tx *db.Tx, id EngineID) error
+	// classes tells of which class papers are, those that there are.
+	classes func(ctx context.Context, q db.Querier, papers []string) (map[string]account.Class, error)
 }
 
 // New makes the service.
@@ -46,6 +48,7 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 		metered: func(context.Context, *db.Tx, account.Actor, Meter) error { return nil },
 
 		engineNeeded: func(context.Context, *db.Tx, EngineID) error { return nil },
+		classes:      func(context.Context, db.Querier, []string) (map[string]account.Class, error) { return nil, nil },
 	}
 }
 
@@ -53,6 +56,11 @@ func New(d *db.DB, accounts *account.Service, events *event.Outbox) *Service {
 // transaction; a deleted one has DeletedAt set.
 func (s *Service) OnEquipment(f func(ctx context.Context, tx *db.Tx, e Equipment) error) {
 	s.indexed = f
+}
+
+// OnPapers sets who knows of which class papers are; ids of none are left out.
+func (s *Service) OnPapers(f func(ctx context.Context, q db.Querier, ids []string) (map[string]account.Class, error)) {
+	s.classes = f
 }
 
 // OnReading sets what is told of every reading of hours, inside its transaction.

@@ -21,8 +21,8 @@ type Moment struct {
 }
 
 // Timeline tells what happened to a boat, newest first: its events, and the
-// audited changes that have no event. Papers of a class that the actor's role
-// does not show are left out.
+// audited changes that have no event. Papers of a class that the actor may not
+// see are left out, be it that they had it when it happened or have it now.
 func (s *Service) Timeline(ctx context.Context, who account.Actor, id BoatID, p Page) (_ []Moment, err error) {
 	defer fault.Wrap(&err, "fleet.Timeline %s", id)
 	names, err := s.Names(ctx, s.db, who, []BoatID{id}, account.Viewer)
@@ -30,11 +30,17 @@ func (s *Service) Timeline(ctx context.Context, who account.Actor, id BoatID, p 
 		return nil, err
 	}
 	want := p.Offset + p.Limit
-	classes := who.Roles[names[0].OrgID].Classes()
-	out, err := newest(want, func(limit, offset int) ([]event.Envelope, error) {
-		return event.OfBoat(ctx, s.db, string(id), limit, offset)
+	right := who.On(names[0].OrgID, id)
+	var now map[string]account.Class
+	out, err := newest(want, func(limit, offset int) (told []event.Envelope, err error) {
+		if told, err = event.OfBoat(ctx, s.db, string(id), limit, offset); err == nil {
+			now, err = s.classes(ctx, s.db, papersOf(told))
+		}
+		return told, err
 	}, func(e event.Envelope) (Moment, bool) {
-		return Moment{At: e.Timestamp, Type: e.Type, ActorID: e.ActorID, Data: e.Data}, slices.Contains(classes, account.Class(e.Audience()))
+		class, there := now[paperOf(e)]
+		shown := right.Shows(account.Class(e.Audience())) && (!there || right.Shows(class))
+		return Moment{At: e.Timestamp, Type: e.Type, ActorID: e.ActorID, Data: e.Data}, shown
 	})
 	if err != nil {
 		return nil, err
@@ -51,6 +57,27 @@ func (s *Service) Timeline(ctx context.Context, who account.Actor, id BoatID, p 
 	out = append(out, changes...)
 	slices.SortStableFunc(out, func(a, b Moment) int { return b.At.Compare(a.At) })
 	return out[min(p.Offset, len(out)):min(want, len(out))], nil
+}
+
+// paperOf is the paper that an event is about, "" when it is about none.
+func paperOf(e event.Envelope) string {
+	var about struct {
+		DocumentID string `json:"document_id"`
+	}
+	if json.Unmarshal(e.Data, &about) != nil {
+		return ""
+	}
+	return about.DocumentID
+}
+
+func papersOf(told []event.Envelope) []string {
+	ids := []string{}
+	for _, e := range told {
+		if id := paperOf(e); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // newest reads until it has n moments that are shown, or everything: what is

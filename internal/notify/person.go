@@ -8,6 +8,7 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
+	"navidocs/internal/event"
 )
 
 // person is someone to be told, with what they chose.
@@ -49,7 +50,6 @@ func scanPerson(r db.Row) (p *person, err error) {
 // audience is who is told of an occasion.
 func (s *Service) audience(ctx context.Context, q db.Querier, o occasion) ([]person, error) {
 	var w db.Where
-	from := fromPeople
 	w.Add("u.deleted_at IS NULL")
 	switch {
 	case o.event.OrgID == nil:
@@ -57,20 +57,22 @@ func (s *Service) audience(ctx context.Context, q db.Querier, o occasion) ([]per
 	case o.kind.audience == "" && o.event.ActorID == nil:
 		return nil, nil // nobody's hand caused it
 	default:
-		from += " JOIN memberships m ON m.user_id = u.id"
-		w.Add("m.org_id = ?", *o.event.OrgID)
-		if o.kind.audience == "" {
+		role, class := o.kind.audience, account.Class(o.event.Audience())
+		if role == "" { // whoever did it knows of it
 			w.Add("u.id = ?", *o.event.ActorID)
-		} else {
-			db.In(&w, "m.role", rolesFrom(o.kind.audience))
+			role, class = account.Viewer, account.Open
 		}
+		within, args := account.Within(account.OrgID(*o.event.OrgID), boatOf(o.event), role, class, s.db.Now())
+		w.Add("u.id IN ("+within+")", args...)
 	}
-	return s.people(ctx, q, from, w)
+	return s.people(ctx, q, fromPeople, w)
 }
 
-func rolesFrom(least account.Role) []account.Role {
-	all := []account.Role{account.Viewer, account.Member, account.Manager, account.Admin}
-	return all[slices.Index(all, least):]
+func boatOf(e event.Envelope) account.BoatID {
+	if e.Boat == nil {
+		return ""
+	}
+	return account.BoatID(e.Boat.ID)
 }
 
 // person reads one; false when there is none.

@@ -153,6 +153,11 @@ func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet
 		if err != nil {
 			return err
 		}
+		if !seesMoney(who)(w.OrgID, w.BoatID) {
+			if err := keepAmounts(ctx, tx, id, &in); err != nil {
+				return err
+			}
+		}
 		if err := in.check(); err != nil {
 			return err
 		}
@@ -168,6 +173,18 @@ func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet
 		return s.tell(ctx, tx, who, "updated", w)
 	})
 	return w, err
+}
+
+// keepAmounts leaves the amounts of a warranty as they are: whoever does not see
+// them changes none.
+func keepAmounts(ctx context.Context, tx *db.Tx, id ID, in *Input) error {
+	as, err := db.One(ctx, tx, scanWarranty, selectWarranty+" WHERE w.id = $1", id)
+	if err != nil {
+		return err
+	}
+	in.Currency = as.Currency
+	in.CoverageAmount, in.TransferCost = fromMinor(as.coverage, as.Currency, true), fromMinor(as.transferCost, as.Currency, true)
+	return nil
 }
 
 // touch gives a changed warranty a version of its own.

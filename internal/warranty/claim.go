@@ -231,7 +231,7 @@ const selectClaim = `SELECT c.id, c.org_id, c.warranty_id, w.boat_id, c.state, c
 	c.answer_by, c.notice_by, c.appeal_by, c.refusal_reason, c.parts_minor, c.labour_minor, c.haul_out_minor, c.currency, c.created_at, c.updated_at
 	FROM warranty_claims c JOIN warranty_tracking w ON w.id = c.warranty_id`
 
-func scanClaim(may func(account.OrgID) bool) func(db.Row) (Claim, error) {
+func scanClaim(may sight) func(db.Row) (Claim, error) {
 	return func(r db.Row) (x Claim, err error) {
 		var parts, labour, haulOut *int64
 		var created, updated int64
@@ -239,9 +239,9 @@ func scanClaim(may func(account.OrgID) bool) func(db.Row) (Claim, error) {
 			&x.Country, &x.DeliveredOn, &x.CaseNumber, &x.FailedOn, &x.Hours, &x.Story, &x.FaultCodes, &x.Measures, &x.Access, &x.Remedy,
 			&x.AnswerBy, &x.NoticeBy, &x.AppealBy, &x.RefusalReason, &parts, &labour, &haulOut, &x.Currency, &created, &updated)
 		x.CreatedAt, x.UpdatedAt, x.Next = db.Time(created), db.Time(updated), x.State.next()
-		x.Parts = fromMinor(parts, x.Currency, may(x.OrgID))
-		x.Labour = fromMinor(labour, x.Currency, may(x.OrgID))
-		x.HaulOut = fromMinor(haulOut, x.Currency, may(x.OrgID))
+		x.Parts = fromMinor(parts, x.Currency, may(x.OrgID, x.BoatID))
+		x.Labour = fromMinor(labour, x.Currency, may(x.OrgID, x.BoatID))
+		x.HaulOut = fromMinor(haulOut, x.Currency, may(x.OrgID, x.BoatID))
 		return x, err
 	}
 }
@@ -314,7 +314,7 @@ func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in 
 		if err := s.step(ctx, tx, who, claim, first); err != nil {
 			return err
 		}
-		if err := s.writeClaim(ctx, tx, who, &Claim{ID: claim, OrgID: w.OrgID, UpdatedAt: tx.Now()}, in); err != nil {
+		if err := s.writeClaim(ctx, tx, who, &Claim{ID: claim, OrgID: w.OrgID, BoatID: w.BoatID, UpdatedAt: tx.Now()}, in); err != nil {
 			return err
 		}
 		if _, x, err = s.loadClaim(ctx, tx, who, id, claim, account.Member); err != nil {
@@ -327,6 +327,11 @@ func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in 
 
 // writeClaim stores what was given of a claim, but not its state.
 func (s *Service) writeClaim(ctx context.Context, tx *db.Tx, who account.Actor, x *Claim, in ClaimInput) error {
+	if !seesMoney(who)(x.OrgID, x.BoatID) {
+		if err := keepEstimates(ctx, tx, x, &in); err != nil {
+			return err
+		}
+	}
 	in.apply(x)
 	if err := x.check(); err != nil {
 		return err
@@ -344,6 +349,16 @@ func (s *Service) writeClaim(ctx context.Context, tx *db.Tx, who account.Actor, 
 		x.FaultCodes, x.Measures, x.Access, x.Remedy, x.AnswerBy, x.NoticeBy, x.AppealBy, x.RefusalReason,
 		toMinor(x.Parts, x.Currency), toMinor(x.Labour, x.Currency), toMinor(x.HaulOut, x.Currency), x.Currency,
 		db.Micros(fleet.Touched(tx, x.UpdatedAt)), x.ID)
+	return err
+}
+
+// keepEstimates leaves the amounts of a claim as they are: whoever does not see
+// them changes none.
+func keepEstimates(ctx context.Context, tx *db.Tx, x *Claim, in *ClaimInput) error {
+	all := func(account.OrgID, fleet.BoatID) bool { return true }
+	as, err := db.One(ctx, tx, scanClaim(all), selectClaim+" WHERE c.id = $1", x.ID)
+	x.Parts, x.Labour, x.HaulOut, x.Currency = as.Parts, as.Labour, as.HaulOut, as.Currency
+	in.Parts, in.Labour, in.HaulOut, in.Currency = nil, nil, nil, nil
 	return err
 }
 
@@ -494,7 +509,7 @@ func (s *Service) Evidence(ctx context.Context, who account.Actor, id ID, claim 
 		return nil, err
 	}
 	all, err := claim.folder().papers(ctx, s.db)
-	shown, _ := seen(all, who.Roles[x.OrgID])
+	shown, _ := seen(all, who.On(x.OrgID, x.BoatID))
 	return shown, err
 }
 
@@ -506,7 +521,10 @@ func (s *Service) LinkEvidence(ctx context.Context, who account.Actor, id ID, cl
 		return p, err
 	}
 	err = s.inClaim(ctx, who, id, claim, func(tx *db.Tx, w Warranty, _ Claim) error {
-		if p, err = claim.folder().link(ctx, tx, w.OrgID, who.Roles[w.OrgID].Classes(), l); err != nil {
+		if err := s.readable(ctx, tx, who, l.DocumentID); err != nil {
+			return err
+		}
+		if p, err = claim.folder().link(ctx, tx, w.OrgID, l); err != nil {
 			return err
 		}
 		return s.auditClaim(ctx, tx, who, "document_linked", w, claim, l)
@@ -518,7 +536,7 @@ func (s *Service) LinkEvidence(ctx context.Context, who account.Actor, id ID, cl
 func (s *Service) UnlinkEvidence(ctx context.Context, who account.Actor, id ID, claim ClaimID, doc document.ID) (p Paper, err error) {
 	defer fault.Wrap(&err, "warranty.UnlinkEvidence %s", claim)
 	err = s.inClaim(ctx, who, id, claim, func(tx *db.Tx, w Warranty, _ Claim) error {
-		if p, err = claim.folder().unlink(ctx, tx, who.Roles[w.OrgID], doc); err != nil {
+		if p, err = claim.folder().unlink(ctx, tx, who.On(w.OrgID, w.BoatID), doc); err != nil {
 			return err
 		}
 		return s.auditClaim(ctx, tx, who, "document_unlinked", w, claim, map[string]any{"document_id": doc})

@@ -87,7 +87,7 @@ func (s *Service) Letters(ctx context.Context, who account.Actor, id ID, claim C
 	}
 	all, err := letters(ctx, s.db, claim)
 	for i := range all {
-		if c := all[i].class; c != nil && !slices.Contains(who.Roles[x.OrgID].Classes(), *c) {
+		if c := all[i].class; c != nil && !who.On(x.OrgID, x.BoatID).Shows(*c) {
 			all[i].DocumentID = nil
 		}
 	}
@@ -108,7 +108,10 @@ func (s *Service) AddLetter(ctx context.Context, who account.Actor, id ID, claim
 			}
 		}
 		if in.DocumentID != "" {
-			if err := fileLetter(ctx, tx, who, w.OrgID, claim, in); err != nil {
+			if err := s.readable(ctx, tx, who, in.DocumentID); err != nil {
+				return err
+			}
+			if err := fileLetter(ctx, tx, w.OrgID, claim, in); err != nil {
 				return err
 			}
 		}
@@ -124,7 +127,7 @@ func (s *Service) AddLetter(ctx context.Context, who account.Actor, id ID, claim
 }
 
 // fileLetter links the paper of an entry, unless it is there for another purpose.
-func fileLetter(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, claim ClaimID, in LetterInput) error {
+func fileLetter(ctx context.Context, tx *db.Tx, org account.OrgID, claim ClaimID, in LetterInput) error {
 	purpose := Purpose("correspondence")
 	p, err := claim.folder().paper(ctx, tx, in.DocumentID)
 	if err == nil {
@@ -132,7 +135,7 @@ func fileLetter(ctx context.Context, tx *db.Tx, who account.Actor, org account.O
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	_, err = claim.folder().link(ctx, tx, org, who.Roles[org].Classes(), Link{in.DocumentID, purpose, p.Caption})
+	_, err = claim.folder().link(ctx, tx, org, Link{in.DocumentID, purpose, p.Caption})
 	return err
 }
 

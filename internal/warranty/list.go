@@ -66,8 +66,7 @@ func (s *Service) Warranties(ctx context.Context, who account.Actor, f Filter) (
 
 func (s *Service) where(ctx context.Context, who account.Actor, f Filter) (*db.Where, error) {
 	w := &db.Where{}
-	orgs := who.Orgs(account.Viewer)
-	db.In(w, "w.org_id", orgs)
+	who.Visible(w, "w.org_id", "w.boat_id")
 	w.Add("b.deleted_at IS NULL")
 	if f.BoatID != "" {
 		if _, err := s.boats.Names(ctx, s.db, who, []fleet.BoatID{f.BoatID}, account.Viewer); err != nil {
@@ -86,7 +85,7 @@ func (s *Service) where(ctx context.Context, who account.Actor, f Filter) (*db.W
 		return w, nil
 	}
 	w.Add("w.deleted_at IS NULL")
-	days, err := s.days(ctx, orgs)
+	days, err := s.days(ctx, who.Everywhere())
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +231,7 @@ func (s *Service) Totals(ctx context.Context, who account.Actor, boat fleet.Boat
 		if t.NextEnd == nil || w.ExpirationDate < *t.NextEnd {
 			t.NextEnd = &w.ExpirationDate
 		}
-		if m := toMinor(w.CoverageAmount, w.Currency); m != nil && seesMoney(who)(names[0].OrgID) {
+		if m := toMinor(w.CoverageAmount, w.Currency); m != nil && seesMoney(who)(names[0].OrgID, boat) {
 			minor[w.Currency] += *m
 		}
 	}

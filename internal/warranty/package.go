@@ -175,7 +175,7 @@ func (p *Package) gatherPapers(ctx context.Context) error {
 	slices.SortStableFunc(all, func(a, b Paper) int {
 		return slices.Index(Purposes(), a.Purpose) - slices.Index(Purposes(), b.Purpose)
 	})
-	p.papers, p.hidden = seen(all, p.who.Roles[p.warranty.OrgID])
+	p.papers, p.hidden = seen(all, p.who.On(p.warranty.OrgID, p.warranty.BoatID))
 	return nil
 }
 

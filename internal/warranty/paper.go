@@ -77,11 +77,11 @@ func (f folder) papers(ctx context.Context, q db.Querier) ([]Paper, error) {
 		ORDER BY l.position, l.document_id`, f.id)
 }
 
-// seen splits papers into those that a role shows and those that it does not.
-func seen(all []Paper, role account.Role) (shown, hidden []Paper) {
+// seen splits papers into those that a right shows and those that it does not.
+func seen(all []Paper, right account.Right) (shown, hidden []Paper) {
 	shown = []Paper{}
 	for _, p := range all {
-		if slices.Contains(role.Classes(), p.Class) {
+		if right.Shows(p.Class) {
 			shown = append(shown, p)
 		} else {
 			hidden = append(hidden, p)
@@ -90,16 +90,15 @@ func seen(all []Paper, role account.Role) (shown, hidden []Paper) {
 	return shown, hidden
 }
 
-// link adds a document, or changes the purpose and caption of one that is linked.
-// It is one that the actor's classes show.
-func (f folder) link(ctx context.Context, tx *db.Tx, org account.OrgID, classes []account.Class, l Link) (p Paper, err error) {
-	there, err := db.One(ctx, tx, func(r db.Row) (p Paper, err error) { return p, r.Scan(&p.Class, &p.Deleted) },
-		"SELECT class, deleted_at IS NOT NULL FROM documents WHERE id = $1 AND org_id = $2", l.DocumentID, org)
-	if fault.Is(err, fault.NotFound) || err == nil && (there.Deleted || !slices.Contains(classes, there.Class)) {
-		return p, fault.New(fault.NotFound, "document not found")
-	}
+// link adds a document of the organization, or changes the purpose and caption of
+// one that is linked.
+func (f folder) link(ctx context.Context, tx *db.Tx, org account.OrgID, l Link) (p Paper, err error) {
+	there, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM documents WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL", l.DocumentID, org)
 	if err != nil {
 		return p, err
+	}
+	if there == 0 {
+		return p, fault.New(fault.NotFound, "document not found")
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO `+f.table+` (`+f.owner+`, document_id, purpose, caption, position)
 		VALUES ($1, $2, $3, $4, (SELECT coalesce(max(position), 0) + 1 FROM `+f.table+` WHERE `+f.owner+` = $1))
@@ -124,11 +123,11 @@ func (f folder) paper(ctx context.Context, q db.Querier, id document.ID) (p Pape
 }
 
 // unlink takes one away that the actor may see; the document stays.
-func (f folder) unlink(ctx context.Context, tx *db.Tx, role account.Role, id document.ID) (p Paper, err error) {
+func (f folder) unlink(ctx context.Context, tx *db.Tx, right account.Right, id document.ID) (p Paper, err error) {
 	if p, err = f.paper(ctx, tx, id); err != nil {
 		return p, err
 	}
-	if !slices.Contains(role.Classes(), p.Class) {
+	if !right.Shows(p.Class) {
 		return Paper{}, fault.New(fault.NotFound, "the document is not linked")
 	}
 	_, err = tx.Exec(ctx, "DELETE FROM "+f.table+" WHERE "+f.owner+" = $1 AND document_id = $2", f.id, id)
@@ -143,7 +142,7 @@ func (s *Service) Papers(ctx context.Context, who account.Actor, id ID) (_ []Pap
 		return nil, err
 	}
 	all, err := id.folder().papers(ctx, s.db)
-	shown, _ := seen(all, who.Roles[w.OrgID])
+	shown, _ := seen(all, who.On(w.OrgID, w.BoatID))
 	return shown, err
 }
 
@@ -151,19 +150,25 @@ func (s *Service) Papers(ctx context.Context, who account.Actor, id ID) (_ []Pap
 // its purpose; members may.
 func (s *Service) LinkPaper(ctx context.Context, who account.Actor, id ID, l Link) (p Paper, err error) {
 	defer fault.Wrap(&err, "warranty.LinkPaper %s", id)
-	return s.linkPaper(ctx, who, id, l, account.Role.Classes)
+	return s.linkPaper(ctx, who, id, l, s.readable)
 }
 
 // LinkUpload links a document that the actor has just brought; members may.
 // Their role need not show it: one that nobody has sorted yet is personal.
 func (s *Service) LinkUpload(ctx context.Context, who account.Actor, id ID, doc document.ID, purpose Purpose) (err error) {
 	defer fault.Wrap(&err, "warranty.LinkUpload %s", id)
-	all := func(account.Role) []account.Class { return account.Admin.Classes() }
-	_, err = s.linkPaper(ctx, who, id, Link{DocumentID: doc, Purpose: purpose}, all)
+	theirs := func(context.Context, db.Querier, account.Actor, document.ID) error { return nil }
+	_, err = s.linkPaper(ctx, who, id, Link{DocumentID: doc, Purpose: purpose}, theirs)
 	return err
 }
 
-func (s *Service) linkPaper(ctx context.Context, who account.Actor, id ID, l Link, classes func(account.Role) []account.Class) (p Paper, err error) {
+// readable answers NotFound unless the actor may see a document.
+func (s *Service) readable(ctx context.Context, q db.Querier, who account.Actor, doc document.ID) error {
+	_, err := s.papers.DocumentIn(ctx, q, who, doc, account.Viewer)
+	return err
+}
+
+func (s *Service) linkPaper(ctx context.Context, who account.Actor, id ID, l Link, may func(context.Context, db.Querier, account.Actor, document.ID) error) (p Paper, err error) {
 	if err := l.check(); err != nil {
 		return p, err
 	}
@@ -172,7 +177,10 @@ func (s *Service) linkPaper(ctx context.Context, who account.Actor, id ID, l Lin
 		if err != nil {
 			return err
 		}
-		if p, err = id.folder().link(ctx, tx, w.OrgID, classes(who.Roles[w.OrgID]), l); err != nil {
+		if err := may(ctx, tx, who, l.DocumentID); err != nil {
+			return err
+		}
+		if p, err = id.folder().link(ctx, tx, w.OrgID, l); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, who, "document_linked", w, l)
@@ -188,7 +196,7 @@ func (s *Service) UnlinkPaper(ctx context.Context, who account.Actor, id ID, doc
 		if err != nil {
 			return err
 		}
-		if p, err = id.folder().unlink(ctx, tx, who.Roles[w.OrgID], doc); err != nil {
+		if p, err = id.folder().unlink(ctx, tx, who.On(w.OrgID, w.BoatID), doc); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, who, "document_unlinked", w, map[string]any{"document_id": doc})

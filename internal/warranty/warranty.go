@@ -184,7 +184,7 @@ func scanWarranty(r db.Row) (w *stored, err error) {
 }
 
 // shown is a stored warranty as an actor may see it: amounts from member on.
-func shown(all []*stored, may func(account.OrgID) bool, now time.Time) []Warranty {
+func shown(all []*stored, may sight, now time.Time) []Warranty {
 	out := make([]Warranty, len(all))
 	today := map[string]fleet.Date{} // by time zone: each is a file to be read
 	for i, x := range all {
@@ -193,16 +193,18 @@ func shown(all []*stored, may func(account.OrgID) bool, now time.Time) []Warrant
 		}
 		out[i] = x.Warranty
 		w := &out[i]
-		w.CoverageAmount = fromMinor(x.coverage, w.Currency, may(w.OrgID))
-		w.TransferCost = fromMinor(x.transferCost, w.Currency, may(w.OrgID))
+		w.CoverageAmount = fromMinor(x.coverage, w.Currency, may(w.OrgID, w.BoatID))
+		w.TransferCost = fromMinor(x.transferCost, w.Currency, may(w.OrgID, w.BoatID))
 		w.judge(today[w.timeZone])
 	}
 	return out
 }
 
-// seesMoney says in which organizations an actor sees amounts.
-func seesMoney(who account.Actor) func(account.OrgID) bool {
-	return func(org account.OrgID) bool { return who.Roles[org].AtLeast(account.Member) }
+// sight says on which boats amounts are seen.
+type sight func(account.OrgID, fleet.BoatID) bool
+
+func seesMoney(who account.Actor) sight {
+	return func(org account.OrgID, boat fleet.BoatID) bool { return who.On(org, boat).Shows(account.Money) }
 }
 
 // collect reads warranties for our own use, with all that they hold.
@@ -214,7 +216,7 @@ func (s *Service) collect(ctx context.Context, q db.Querier, where string, args 
 	if err := attachLines(ctx, q, all); err != nil {
 		return nil, err
 	}
-	return shown(all, func(account.OrgID) bool { return true }, s.db.Now()), nil
+	return shown(all, func(account.OrgID, fleet.BoatID) bool { return true }, s.db.Now()), nil
 }
 
 // attachLines reads the coverage lines of several warranties at once.
@@ -260,7 +262,7 @@ func (s *Service) find(ctx context.Context, q db.Querier, who account.Actor, id 
 	if err != nil {
 		return w, err
 	}
-	if err := who.Require(row.OrgID, role, "warranty"); err != nil {
+	if err := who.On(row.OrgID, row.BoatID).Require(role, "warranty"); err != nil {
 		return w, err
 	}
 	one := []*stored{row}

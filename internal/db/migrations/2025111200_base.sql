@@ -105,6 +105,7 @@ CREATE TABLE invitations (
     org_id TEXT NOT NULL REFERENCES organizations (id),
     email TEXT NOT NULL,
     role TEXT NOT NULL,
+    grants TEXT NOT NULL DEFAULT '[]',
     invited_by TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
@@ -209,6 +210,22 @@ CREATE TABLE boat_uses (
     ends_on TEXT
 );
 CREATE INDEX boat_uses_boat ON boat_uses (boat_id);
+
+-- What a person may on one boat, besides what their role allows. Rows whose time
+-- is over open nothing.
+CREATE TABLE boat_grants (
+    boat_id TEXT NOT NULL REFERENCES boats (id),
+    user_id TEXT NOT NULL REFERENCES users (id),
+    org_id TEXT NOT NULL REFERENCES organizations (id),
+    level TEXT NOT NULL,
+    money BOOLEAN NOT NULL DEFAULT FALSE,
+    granted_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    PRIMARY KEY (boat_id, user_id)
+);
+CREATE INDEX boat_grants_user ON boat_grants (user_id);
+CREATE INDEX boat_grants_org ON boat_grants (org_id);
 
 CREATE TABLE engines (
     id TEXT PRIMARY KEY,
@@ -422,6 +439,7 @@ DROP TABLE hour_readings;
 DROP TABLE contacts;
 DROP TABLE equipment;
 DROP TABLE engines;
+DROP TABLE boat_grants;
 DROP TABLE boat_uses;
 DROP TABLE boat_owners;
 DROP TABLE boats;
