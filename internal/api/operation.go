@@ -55,6 +55,8 @@ var Permissions = map[string]Permission{
 	"logout": session, "logout-all": session, "get-me": signedIn, "update-me": signedIn,
 	"verify-email": public, "resend-verification": session,
 	"forgot-password": public, "reset-password": public, "change-password": session,
+	"get-totp": session, "begin-totp": session, "confirm-totp": session, "make-recovery-codes": session, "end-totp": session,
+	"unlock-account": public, "unlock-member": admin,
 	"list-sessions": session, "end-session": session, "list-tokens": session, "create-token": session, "delete-token": session,
 	"list-organizations": signedIn, "create-organization": signedIn, "get-organization": viewer, "update-organization": admin,
 	"get-settings": viewer, "put-settings": admin, "list-audit": admin,

@@ -192,7 +192,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
-		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
+		SessionIdle: c.Auth.SessionIdle, Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
 		BaseURL: baseURL(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
@@ -277,7 +277,7 @@ func (collectArgs) Kind() string { return "blob.collect" }
 func (a *App) apiConfig() api.Config {
 	c := a.options.Config
 	return api.Config{
-		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
+		Version: a.version(), BaseURL: baseURL(c), CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
 		Watch:        a.watch,
 		Notified:     a.watchNotified,
