@@ -41,6 +41,7 @@ type Config struct {
 	SkipVerification bool
 	// BaseURL is where people reach the application: links in mails begin with it.
 	BaseURL string
+	OIDC    OIDC
 	// Wait makes sign-ins wait that follow many failures; nil means by the clock.
 	Wait func(ctx context.Context, d time.Duration) error
 	Log  *slog.Logger
@@ -48,11 +49,12 @@ type Config struct {
 
 // Service is the accounts of one installation.
 type Service struct {
-	db      *db.DB
-	config  Config
-	hasher  *hasher
-	waiting waiting
-	onMail  func(ctx context.Context, tx *db.Tx, m Mail) error
+	db       *db.DB
+	config   Config
+	hasher   *hasher
+	waiting  waiting
+	provider *provider
+	onMail   func(ctx context.Context, tx *db.Tx, m Mail) error
 }
 
 // New makes the service.
@@ -61,7 +63,7 @@ func New(d *db.DB, c Config) *Service {
 		c.Wait = wait
 	}
 	return &Service{
-		db: d, config: c, hasher: newHasher(4), waiting: waiting{n: map[string]int{}},
+		db: d, config: c, hasher: newHasher(4), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
 		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
 	}
 }

@@ -87,6 +87,7 @@ func (a *API) accountOperations() {
 	a.recoveryOperations()
 	a.secondOperations()
 	a.lockOperations()
+	a.oidcOperations()
 	a.organizationOperations()
 	a.teamOperations()
 }

@@ -57,6 +57,7 @@ var Permissions = map[string]Permission{
 	"forgot-password": public, "reset-password": public, "change-password": session,
 	"get-totp": session, "begin-totp": session, "confirm-totp": session, "make-recovery-codes": session, "end-totp": session,
 	"unlock-account": public, "unlock-member": admin,
+	"get-oidc": public, "start-oidc": public, "finish-oidc": public,
 	"list-sessions": session, "end-session": session, "list-tokens": session, "create-token": session, "delete-token": session,
 	"list-organizations": signedIn, "create-organization": signedIn, "get-organization": viewer, "update-organization": admin,
 	"get-settings": viewer, "put-settings": admin, "list-audit": admin,

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -193,7 +194,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		SessionIdle: c.Auth.SessionIdle, Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
-		BaseURL: baseURL(c),
+		BaseURL: baseURL(c), OIDC: oidc(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
 	reader := extract.New(extract.Options{
@@ -216,6 +217,19 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.registerJobs()
 	return nil
+}
+
+// oidc is the service at which people may sign in.
+func oidc(c config.Config) account.OIDC {
+	at := c.App.APIURL
+	if at == "" {
+		at = baseURL(c)
+	}
+	o := c.OIDC
+	return account.OIDC{
+		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: o.Scopes, Name: o.Name,
+		Callback: strings.TrimSuffix(at, "/") + "/api/auth/oidc/callback",
+	}
 }
 
 // baseURL is where people reach the application; unset, it is this machine.
