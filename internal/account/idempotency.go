@@ -74,7 +74,7 @@ func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answe
 }
 
 // Tidy removes what has had its time: old answers, ended sessions, old failures,
-// expired links, invitations and tokens.
+// expired links, invitations and tokens, sign-ins elsewhere that nobody finished.
 func (s *Service) Tidy(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "account.Tidy")
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
@@ -88,6 +88,7 @@ func (s *Service) Tidy(ctx context.Context) (err error) {
 			{"DELETE FROM login_failures WHERE last_at < $1", day},
 			{"DELETE FROM account_mails WHERE sent_at < $1", day},
 			{"DELETE FROM account_tokens WHERE expires_at <= $1", now},
+			{"DELETE FROM oidc_requests WHERE expires_at <= $1", now},
 			{"DELETE FROM invitations WHERE expires_at <= $1", now},
 			{"DELETE FROM personal_tokens WHERE expires_at <= $1", month},
 			{"DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE ended_at < $1 OR expires_at < $1)", month},

@@ -109,7 +109,7 @@ func TestTidy(t *testing.T) {
 			wait time.Duration
 			want []int
 		}{
-			{answerTTL, []int{1, 1, 1, 1}},
+			{answerTTL, []int{1, 2, 1, 1}},
 			{time.Second, []int{0, 0, 1, 1}},
 			{32 * 24 * time.Hour, []int{0, 0, 0, 0}},
 		} {

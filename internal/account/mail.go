@@ -14,7 +14,8 @@ import (
 //
 //   - account.verify_email: link, expires_on (YYYY-MM-DD, UTC)
 //   - account.reset_password: link, minutes
-//   - account.locked: minutes, address (of whoever failed to sign in)
+//   - account.locked: link, minutes, address (of whoever failed to sign in)
+//   - account.recovery_code_used: left, address; somebody signed in with one
 //   - account.exists: link; somebody registered an address that has an account
 //   - account.invitation: link, inviter_name, organization_name, expires_on
 //

@@ -140,7 +140,8 @@ func TestALockIsToldOnce(t *testing.T) {
 		if len(got) != 1 || got[0].Kind != "account.locked" || got[0].To != "ada@example.org" {
 			t.Fatalf("%+v", got)
 		}
-		if diff := cmp.Diff(map[string]string{"minutes": "15", "address": "203.0.113.7"}, got[0].Vars); diff != "" {
+		link := base + "/unlock?token=" + tokenIn(t, got[0].Vars["link"])
+		if diff := cmp.Diff(map[string]string{"minutes": "15", "address": "203.0.113.7", "link": link}, got[0].Vars); diff != "" {
 			t.Error(diff)
 		}
 		fail("ada@example.org", "203.0.113.8", maxFailures) // many addresses flood nobody

@@ -97,7 +97,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Actor, current, passwo
 	if f := checkPassword(password, who.Email); f != nil {
 		return fault.Fields(*f)
 	}
-	old, err := s.confirmPassword(ctx, who, current)
+	old, err := s.confirmPassword(ctx, who, current, "body.current")
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,9 @@ func (s *Service) ChangePassword(ctx context.Context, who Actor, current, passwo
 	})
 }
 
-// confirmPassword returns the hash of the actor's password, which they gave.
-func (s *Service) confirmPassword(ctx context.Context, who Actor, given string) (string, error) {
+// confirmPassword returns the hash of the actor's password, which they gave in a
+// location.
+func (s *Service) confirmPassword(ctx context.Context, who Actor, given, location string) (string, error) {
 	if err := s.checkLock(ctx, who.Email, who.Address); err != nil {
 		return "", err
 	}
@@ -135,7 +136,7 @@ func (s *Service) confirmPassword(ctx context.Context, who Actor, given string) 
 		return "", err
 	}
 	if !ok {
-		wrong := fault.Fields(fault.Field{Location: "body.current", Message: "is not your password"})
+		wrong := fault.Fields(fault.Field{Location: location, Message: "is not your password"})
 		return "", errors.Join(s.countFailure(ctx, who.Email, who.Address), wrong)
 	}
 	return hash, nil

@@ -175,7 +175,7 @@ func TestNoSignInOutlivesAReset(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.open(t.Context(), u, "the hash of the old password", "", "")
+		_, err = b.open(t.Context(), u, "the hash of the old password", SigningIn{})
 		wantKind(t, err, fault.Unauthenticated)
 	})
 }

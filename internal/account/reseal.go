@@ -21,7 +21,10 @@ type Vault struct {
 
 // Vaults are those of this package.
 func Vaults() []Vault {
-	return []Vault{{"answers to repeated requests", "idempotency_keys", []string{"user_id", "key_hash"}, "answer", idempotencyPurpose}}
+	return []Vault{
+		{"answers to repeated requests", "idempotency_keys", []string{"user_id", "key_hash"}, "answer", idempotencyPurpose},
+		{"second factors", "totp_secrets", []string{"user_id"}, "secret_sealed", totpPurpose},
+	}
 }
 
 // Resealed counts the values of a vault, by the master key that seals them.

@@ -32,28 +32,38 @@ type Config struct {
 	OldSealKeys [][]byte
 	// AccessTTL and RefreshTTL bound the tokens.
 	AccessTTL, RefreshTTL time.Duration
-	Registration          Registration
+	// SessionIdle is how long a session may lie unused; 0 means for ever.
+	SessionIdle  time.Duration
+	Registration Registration
 	// SetupCode lets the first user in while nobody has registered.
 	SetupCode string
 	// SkipVerification marks every new address verified: no mail can be sent.
 	SkipVerification bool
 	// BaseURL is where people reach the application: links in mails begin with it.
 	BaseURL string
-	Log     *slog.Logger
+	OIDC    OIDC
+	// Wait makes sign-ins wait that follow many failures; nil means by the clock.
+	Wait func(ctx context.Context, d time.Duration) error
+	Log  *slog.Logger
 }
 
 // Service is the accounts of one installation.
 type Service struct {
-	db     *db.DB
-	config Config
-	hasher *hasher
-	onMail func(ctx context.Context, tx *db.Tx, m Mail) error
+	db       *db.DB
+	config   Config
+	hasher   *hasher
+	waiting  waiting
+	provider *provider
+	onMail   func(ctx context.Context, tx *db.Tx, m Mail) error
 }
 
 // New makes the service.
 func New(d *db.DB, c Config) *Service {
+	if c.Wait == nil {
+		c.Wait = wait
+	}
 	return &Service{
-		db: d, config: c, hasher: newHasher(4),
+		db: d, config: c, hasher: newHasher(4), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
 		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
 	}
 }

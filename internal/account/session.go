@@ -35,12 +35,26 @@ var (
 	errToken   = fault.New(fault.Unauthenticated, "the token is missing, wrong or expired: sign in again")
 )
 
+// SigningIn is what somebody gives to sign in.
+type SigningIn struct {
+	Email, Password string
+	// Code is the second factor's, or a recovery code; needed where it is on.
+	Code string
+	// Remember has a session without an idle limit, on the user's own device.
+	Remember       bool
+	Address, Agent string
+}
+
 // Login signs a user in. The answer to a wrong password and to an unknown
-// address is the same and takes the same time.
-func (s *Service) Login(ctx context.Context, email, password, address, agent string) (t Tokens, err error) {
+// address is the same and takes the same time; whether there is a second factor
+// shows only after the right password.
+func (s *Service) Login(ctx context.Context, in SigningIn) (t Tokens, err error) {
 	defer fault.Wrap(&err, "account.Login")
-	email, _ = NormalEmail(email)
-	if err := s.checkLock(ctx, email, address); err != nil {
+	email, _ := NormalEmail(in.Email)
+	if err := s.checkLock(ctx, email, in.Address); err != nil {
+		return t, err
+	}
+	if err := s.slowDown(ctx, email); err != nil {
 		return t, err
 	}
 	type credentials struct {
@@ -56,14 +70,17 @@ func (s *Service) Login(ctx context.Context, email, password, address, agent str
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return t, err
 	}
-	ok, err := s.hasher.matches(ctx, password, user.hash)
+	ok, err := s.hasher.matches(ctx, in.Password, user.hash)
 	if err != nil {
 		return t, err
 	}
 	if !ok {
-		return t, errors.Join(s.countFailure(ctx, email, address), errSignIn)
+		return t, errors.Join(s.countFailure(ctx, email, in.Address), errSignIn)
 	}
-	return s.open(ctx, user.User, user.hash, address, agent)
+	if t, err = s.open(ctx, user.User, user.hash, in); errors.Is(err, errCode) {
+		return t, errors.Join(s.countCode(ctx, user.ID, email, in.Address), errCode)
+	}
+	return t, err
 }
 
 func (s *Service) checkLock(ctx context.Context, email, address string) error {
@@ -86,52 +103,71 @@ func (s *Service) checkLock(ctx context.Context, email, address string) error {
 // countFailure locks the pair at the fifth failure and tells the account's owner.
 func (s *Service) countFailure(ctx context.Context, email, address string) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
-		now := tx.Now()
-		fresh := db.Micros(now.Add(-lockFor))
-		n, err := db.One(ctx, tx, db.Scalar[int], `INSERT INTO login_failures (email, address, failures, last_at) VALUES ($1, $2, 1, $3)
-			ON CONFLICT (email, address) DO UPDATE SET last_at = $3,
-			failures = CASE WHEN login_failures.last_at < $4 THEN 1 ELSE login_failures.failures + 1 END RETURNING failures`,
-			email, address, db.Micros(now), fresh)
+		if _, err := addFailure(ctx, tx, email, everywhere); err != nil {
+			return err
+		}
+		n, err := addFailure(ctx, tx, email, address)
 		if err != nil || n < maxFailures {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE login_failures SET failures = 0, locked_until = $1 WHERE email = $2 AND address = $3",
-			db.Micros(now.Add(lockFor)), email, address)
+			db.Micros(tx.Now().Add(lockFor)), email, address)
 		if err != nil {
 			return err
 		}
-		return s.tellOwner(ctx, tx, mailLocked, email, map[string]string{"minutes": minutes(lockFor), "address": address})
+		return s.tellLocked(ctx, tx, email, address)
 	})
 }
 
-// open begins a session of a user whose password was found right against hash.
-func (s *Service) open(ctx context.Context, user User, hash, address, agent string) (t Tokens, err error) {
-	session := SessionID(db.NewID())
+// addFailure counts a failed sign-in, from an address or everywhere; those of
+// more than lockFor ago are forgotten.
+func addFailure(ctx context.Context, tx *db.Tx, email, address string) (int, error) {
+	return db.One(ctx, tx, db.Scalar[int], `INSERT INTO login_failures (email, address, failures, last_at) VALUES ($1, $2, 1, $3)
+		ON CONFLICT (email, address) DO UPDATE SET last_at = $3,
+		failures = CASE WHEN login_failures.last_at < $4 THEN 1 ELSE login_failures.failures + 1 END RETURNING failures`,
+		email, address, db.Micros(tx.Now()), db.Micros(tx.Now().Add(-lockFor)))
+}
+
+// open begins a session of a user whose password was found right against hash,
+// and uses up the code of their second factor.
+func (s *Service) open(ctx context.Context, user User, hash string, in SigningIn) (t Tokens, err error) {
+	var session SessionID
 	var refresh string
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		now := tx.Now()
 		if err := holdPassword(ctx, tx, user.ID, hash); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM login_failures WHERE email = $1 AND address = $2", user.Email, address); err != nil {
+		if err := s.takeCode(ctx, tx, user, Actor{UserID: user.ID, Address: in.Address}, in.Code); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, address, agent, created_at, last_seen_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`, session, user.ID, address, db.Text(truncate(agent, 200)),
-			db.Micros(now), db.Micros(now), db.Micros(now.Add(s.config.RefreshTTL)))
-		if err != nil {
+		if _, err := tx.Exec(ctx, "DELETE FROM login_failures WHERE email = $1 AND address = $2", user.Email, in.Address); err != nil {
 			return err
 		}
-		if refresh, err = insertRefresh(ctx, tx, session); err != nil {
-			return err
-		}
-		who := Actor{UserID: user.ID, SessionID: session, Address: address}
-		return s.Audit(ctx, tx, who, Entry{Action: "session.opened", Kind: "session", SubjectID: string(session)})
+		session, refresh, err = s.begin(ctx, tx, user.ID, in, nil)
+		return err
 	})
 	if err != nil {
 		return t, err
 	}
 	return s.tokens(user, session, refresh)
+}
+
+// begin writes a session and its first refresh token; detail goes to the audit
+// trail.
+func (s *Service) begin(ctx context.Context, tx *db.Tx, user UserID, in SigningIn, detail any) (session SessionID, refresh string, err error) {
+	session = SessionID(db.NewID())
+	now := tx.Now()
+	_, err = tx.Exec(ctx, `INSERT INTO sessions (id, user_id, address, agent, created_at, last_seen_at, expires_at, remembered)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, session, user, in.Address, db.Text(truncate(in.Agent, 200)),
+		db.Micros(now), db.Micros(now), db.Micros(now.Add(s.config.RefreshTTL)), in.Remember)
+	if err != nil {
+		return "", "", err
+	}
+	if refresh, err = insertRefresh(ctx, tx, session); err != nil {
+		return "", "", err
+	}
+	who := Actor{UserID: user, SessionID: session, Address: in.Address}
+	return session, refresh, s.Audit(ctx, tx, who, Entry{Action: "session.opened", Kind: "session", SubjectID: string(session), Detail: detail})
 }
 
 // holdPassword keeps a password from being changed until the transaction ends,
@@ -210,7 +246,7 @@ func asUnauthenticated(err error) error {
 func (s *Service) sessionUser(ctx context.Context, q db.Querier, session SessionID) (User, error) {
 	return db.One(ctx, q, scanUser, `SELECT u.id, u.email, u.name, u.email_verified, u.language, u.created_at
 		FROM sessions x JOIN users u ON u.id = x.user_id
-		WHERE x.id = $1 AND x.ended_at IS NULL AND x.expires_at > $2 AND u.deleted_at IS NULL`, session, db.Micros(s.db.Now()))
+		WHERE x.id = $1 AND x.expires_at > $2 AND u.deleted_at IS NULL AND `+awake, session, db.Micros(s.db.Now()), s.awakeSince())
 }
 
 type claims struct {
@@ -256,40 +292,44 @@ func (s *Service) Authenticate(ctx context.Context, token string) (who Actor, er
 }
 
 func (s *Service) sessionActor(ctx context.Context, session SessionID) (Actor, error) {
-	who, err := s.actor(ctx, "sessions", session, "x.ended_at IS NULL")
-	who.SessionID = session
-	return who, err
+	who, seen, err := s.actor(ctx, "sessions", "last_seen_at", session, awake, s.awakeSince())
+	if who.SessionID = session; err != nil {
+		return who, err
+	}
+	return who, s.touch(ctx, session, db.Time(*seen))
 }
 
 // actor is the user of a row, read in one query with their roles and grants: a
 // row a membership, or one without any, and a row a grant. It is Unauthenticated
-// when the row's time is over, or good does not hold.
-func (s *Service) actor(ctx context.Context, table string, id any, good string) (Actor, error) {
+// when the row's time is over, or good, with args from $3 on, does not hold. seen
+// is when it was last used.
+func (s *Service) actor(ctx context.Context, table, used string, id any, good string, args ...any) (who Actor, seen *int64, err error) {
 	type row struct {
 		Actor
+		seen  *int64
 		org   *OrgID
 		role  *string
 		boat  *BoatID
 		money bool
 		until *int64
 	}
-	user := "SELECT u.id, u.email, u.name, u.email_verified, u.operator, "
+	user := "SELECT u.id, u.email, u.name, u.email_verified, u.operator, x." + used + ", "
 	from := " FROM " + table + " x JOIN users u ON u.id = x.user_id"
 	where := " WHERE x.id = $1 AND " + good + " AND (x.expires_at IS NULL OR x.expires_at > $2) AND u.deleted_at IS NULL"
 	rows, err := db.Collect(ctx, s.db, func(r db.Row) (x row, err error) {
-		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.org, &x.role, &x.boat, &x.money, &x.until)
+		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.seen, &x.org, &x.role, &x.boat, &x.money, &x.until)
 		return x, err
 	}, user+"m.org_id, m.role, NULL, FALSE, NULL"+from+" LEFT JOIN memberships m ON m.user_id = u.id"+where+
 		" UNION ALL "+user+"g.org_id, g.level, g.boat_id, g.money, g.expires_at"+from+
 		" JOIN boat_grants g ON g.user_id = u.id AND (g.expires_at IS NULL OR g.expires_at > $2)"+where,
-		id, db.Micros(s.db.Now()))
+		append([]any{id, db.Micros(s.db.Now())}, args...)...)
 	if err != nil {
-		return Actor{}, err
+		return Actor{}, nil, err
 	}
 	if len(rows) == 0 {
-		return Actor{}, errSession
+		return Actor{}, nil, errSession
 	}
-	who := rows[0].Actor
+	who = rows[0].Actor
 	who.Roles, who.Grants = map[OrgID]Role{}, map[BoatID]Granted{}
 	for _, x := range rows {
 		switch {
@@ -299,7 +339,7 @@ func (s *Service) actor(ctx context.Context, table string, id any, good string) 
 			who.Roles[*x.org] = Role(*x.role)
 		}
 	}
-	return who, nil
+	return who, rows[0].seen, nil
 }
 
 // Again reads an actor anew, for streams that stay open: it is Unauthenticated
@@ -307,7 +347,7 @@ func (s *Service) actor(ctx context.Context, table string, id any, good string) 
 func (s *Service) Again(ctx context.Context, who Actor) (now Actor, err error) {
 	defer fault.Wrap(&err, "account.Again")
 	if who.TokenID != "" {
-		now, err = s.actor(ctx, "personal_tokens", who.TokenID, "TRUE")
+		now, _, err = s.actor(ctx, "personal_tokens", "last_used_at", who.TokenID, "TRUE")
 		now.TokenID, now.Scope = who.TokenID, who.Scope
 	} else {
 		now, err = s.sessionActor(ctx, who.SessionID)
@@ -322,8 +362,9 @@ type Session struct {
 	Current    bool      `json:"current" doc:"the one that asks"`
 	Address    string    `json:"address"`
 	Agent      string    `json:"user_agent"`
+	Remembered bool      `json:"remembered" doc:"on the user's own device: no idle limit"`
 	CreatedAt  time.Time `json:"created_at"`
-	LastSeenAt time.Time `json:"last_seen_at" doc:"when its tokens were last renewed"`
+	LastSeenAt time.Time `json:"last_seen_at" doc:"when it was last used, to the minute"`
 }
 
 // Sessions lists the actor's, the latest seen first.
@@ -331,11 +372,11 @@ func (s *Service) Sessions(ctx context.Context, who Actor) (_ []Session, err err
 	defer fault.Wrap(&err, "account.Sessions")
 	return db.Collect(ctx, s.db, func(r db.Row) (x Session, err error) {
 		var created, seen int64
-		err = r.Scan(&x.ID, &x.Address, &x.Agent, &created, &seen)
+		err = r.Scan(&x.ID, &x.Address, &x.Agent, &x.Remembered, &created, &seen)
 		x.Current, x.CreatedAt, x.LastSeenAt = x.ID == who.SessionID, db.Time(created), db.Time(seen)
 		return x, err
-	}, `SELECT id, address, agent, created_at, last_seen_at FROM sessions
-		WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY last_seen_at DESC, id`, who.UserID, db.Micros(s.db.Now()))
+	}, `SELECT x.id, x.address, x.agent, x.remembered, x.created_at, x.last_seen_at FROM sessions x
+		WHERE x.user_id = $1 AND x.expires_at > $2 AND `+awake+` ORDER BY x.last_seen_at DESC, x.id`, who.UserID, db.Micros(s.db.Now()), s.awakeSince())
 }
 
 // EndSession ends one of the actor's sessions, at once also on open streams.

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,11 @@ func (b *bench) user(email string, join OrgID, role Role) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// Login signs in with the password alone.
+func (b *bench) Login(ctx context.Context, email, password, address, agent string) (Tokens, error) {
+	return b.Service.Login(ctx, SigningIn{Email: email, Password: password, Address: address, Agent: agent})
 }
 
 func (b *bench) login(email string) Tokens {

@@ -174,7 +174,7 @@ func (s *Service) tokenActor(ctx context.Context, secret string) (Actor, error) 
 	if err != nil {
 		return Actor{}, err
 	}
-	who, err := s.actor(ctx, "personal_tokens", t.id, "TRUE")
+	who, _, err := s.actor(ctx, "personal_tokens", "last_used_at", t.id, "TRUE")
 	if fault.Is(err, fault.Unauthenticated) {
 		err = errToken
 	}

@@ -27,6 +27,8 @@ type loginInput struct {
 	Body   struct {
 		Email    string `json:"email" maxLength:"254"`
 		Password string `json:"password" maxLength:"1000"`
+		Code     string `json:"code,omitempty" maxLength:"40" doc:"where a second factor is on: six digits from the authenticator, or a recovery code"`
+		Remember bool   `json:"remember,omitempty" doc:"the user's own device: the session has no idle limit"`
 	}
 }
 
@@ -41,6 +43,11 @@ type refreshInput struct {
 type tokensOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
 	Body      account.Tokens
+}
+
+type endInput struct {
+	Client string      `header:"X-Client"`
+	Cookie http.Cookie `cookie:"__Host-nd_refresh"`
 }
 
 type endedOutput struct {
@@ -62,12 +69,12 @@ func (a *API) accountOperations() {
 	add(a, op{id: "login", method: http.MethodPost, path: "/api/auth/login", tag: "auth", summary: "Sign in"}, a.login)
 	add(a, op{id: "refresh", method: http.MethodPost, path: "/api/auth/refresh", tag: "auth", summary: "Exchange a refresh token, once, for new tokens"}, a.refresh)
 	add(a, op{id: "logout", method: http.MethodPost, path: "/api/auth/logout", tag: "auth", status: http.StatusNoContent, summary: "End this session"},
-		func(ctx context.Context, who account.Actor, _ *struct{}) (*endedOutput, error) {
-			return &endedOutput{a.refreshCookie("", -1)}, a.Accounts.Logout(ctx, who, false)
+		func(ctx context.Context, who account.Actor, in *endInput) (*endedOutput, error) {
+			return a.logout(ctx, who, in, false)
 		})
 	add(a, op{id: "logout-all", method: http.MethodPost, path: "/api/auth/logout-all", tag: "auth", status: http.StatusNoContent, summary: "End all your sessions"},
-		func(ctx context.Context, who account.Actor, _ *struct{}) (*endedOutput, error) {
-			return &endedOutput{a.refreshCookie("", -1)}, a.Accounts.Logout(ctx, who, true)
+		func(ctx context.Context, who account.Actor, in *endInput) (*endedOutput, error) {
+			return a.logout(ctx, who, in, true)
 		})
 	add(a, op{id: "get-me", method: http.MethodGet, path: "/api/auth/me", tag: "auth", summary: "Who you are"},
 		func(ctx context.Context, who account.Actor, _ *struct{}) (*body[account.User], error) {
@@ -78,6 +85,9 @@ func (a *API) accountOperations() {
 			return answer(a.Accounts.UpdateMe(ctx, who, in.Body.Name, in.Body.Language))
 		})
 	a.recoveryOperations()
+	a.secondOperations()
+	a.lockOperations()
+	a.oidcOperations()
 	a.organizationOperations()
 	a.teamOperations()
 	a.grantOperations()
@@ -93,8 +103,19 @@ func (a *API) register(ctx context.Context, who account.Actor, in *registerInput
 }
 
 func (a *API) login(ctx context.Context, who account.Actor, in *loginInput) (*tokensOutput, error) {
-	t, err := a.Accounts.Login(ctx, in.Body.Email, in.Body.Password, who.Address, in.Agent)
+	t, err := a.Accounts.Login(ctx, account.SigningIn{
+		Email: in.Body.Email, Password: in.Body.Password, Code: in.Body.Code, Remember: in.Body.Remember, Address: who.Address, Agent: in.Agent,
+	})
 	return a.tokens(t, err, in.Client)
+}
+
+func (a *API) logout(ctx context.Context, who account.Actor, in *endInput, everywhere bool) (*endedOutput, error) {
+	if in.Cookie.Value != "" {
+		if err := ownPage(ctx, in.Client); err != nil {
+			return nil, err
+		}
+	}
+	return &endedOutput{a.refreshCookie("", -1)}, a.Accounts.Logout(ctx, who, everywhere)
 }
 
 func (a *API) refresh(ctx context.Context, _ account.Actor, in *refreshInput) (*tokensOutput, error) {
@@ -104,6 +125,11 @@ func (a *API) refresh(ctx context.Context, _ account.Actor, in *refreshInput) (*
 	}
 	if token == "" {
 		return nil, required("body.refresh_token")
+	}
+	if token == in.Cookie.Value {
+		if err := ownPage(ctx, in.Client); err != nil {
+			return nil, err
+		}
 	}
 	t, err := a.Accounts.Refresh(ctx, token)
 	return a.tokens(t, err, client)

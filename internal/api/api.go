@@ -83,6 +83,8 @@ type API struct {
 	config Config
 	huma   huma.API
 	mux    *http.ServeMux
+	// pages knows which pages are ours.
+	pages *http.CrossOriginProtection
 }
 
 // shapeErrors makes the framework's errors ours, once in a process: its hooks
@@ -96,7 +98,7 @@ var shapeErrors = sync.OnceFunc(func() {
 // contract.
 func New(s Services, c Config) *API {
 	c = c.withDefaults()
-	a := &API{Services: s, config: c, mux: http.NewServeMux()}
+	a := &API{Services: s, config: c, mux: http.NewServeMux(), pages: ownPages(c)}
 	h := huma.DefaultConfig("NaviDocs", c.Version)
 	h.CreateHooks = nil // else every object gets a $schema member
 	h.OpenAPIPath, h.DocsPath, h.SchemasPath = "", "", ""

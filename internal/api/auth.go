@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -123,6 +124,19 @@ const (
 	refreshCookie = "__Host-nd_refresh"
 	webClient     = "web"
 )
+
+// ownPage refuses what a browser does by its cookie, unless a page of ours asks
+// for it: other sites' pages can neither set the header without a preflight, nor
+// hide where they are from (OWASP, CSRF prevention).
+func ownPage(ctx context.Context, client string) error {
+	switch {
+	case client != webClient:
+		return fault.New(fault.Forbidden, "send the header X-Client: web with the cookie")
+	case requestOf(ctx).foreign:
+		return fault.New(fault.Forbidden, "the cookie is taken only from pages of this server: name the other one in CORS_ORIGIN if it is yours")
+	}
+	return nil
+}
 
 func (a *API) refreshCookie(value string, maxAge int) http.Cookie {
 	return http.Cookie{Name: refreshCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}

@@ -42,17 +42,31 @@ func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
 	s := apptest.New(t, apptest.Options{NoWorker: true})
 	for _, path := range []string{"/api/health", "/api/nothing", "/api/boats", "/livez", "/api/docs", "/"} {
 		a := s.Anonymous().Do("GET", path, nil)
-		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Strict-Transport-Security": "",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
 			if got := a.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q", path, name, got)
 			}
 		}
-		if !strings.Contains(a.Header.Get("Content-Security-Policy"), "default-src 'none'") {
-			t.Errorf("%s: %s", path, a.Header.Get("Content-Security-Policy"))
+		for name, part := range map[string]string{"Content-Security-Policy": "default-src 'none'", "Permissions-Policy": "camera=()"} {
+			if got := a.Header.Get(name); !strings.Contains(got, part) {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
 		}
 		if api := strings.HasPrefix(path, "/api/"); (a.Header.Get("Cache-Control") == "no-store") != api {
 			t.Errorf("%s: Cache-Control is %q", path, a.Header.Get("Cache-Control"))
 		}
+	}
+}
+
+// A server that people reach by https is not reached otherwise any more.
+func TestHTTPSStays(t *testing.T) {
+	t.Parallel()
+	s := apptest.New(t, apptest.Options{NoWorker: true, Settings: []string{"APP_BASE_URL=https://boat.example.org"}})
+	if got := s.Anonymous().Do("GET", "/livez", nil).Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Error(got)
 	}
 }
 
@@ -133,8 +147,8 @@ func TestBrowsersRefreshByCookie(t *testing.T) {
 		first := cookieOf(t, s, web)
 		renewed := c.Want(http.StatusOK, "POST", "/api/auth/refresh", nil, "X-Client: web", "Cookie: "+first)
 		second := cookieOf(t, s, renewed)
-		c.Want(http.StatusUnauthorized, "POST", "/api/auth/refresh", nil, "Cookie: "+first)
-		c.Want(http.StatusUnauthorized, "POST", "/api/auth/refresh", nil, "Cookie: "+second) // the family has ended
+		c.Want(http.StatusUnauthorized, "POST", "/api/auth/refresh", nil, "X-Client: web", "Cookie: "+first)
+		c.Want(http.StatusUnauthorized, "POST", "/api/auth/refresh", nil, "X-Client: web", "Cookie: "+second) // the family has ended
 		c.Want(http.StatusBadRequest, "POST", "/api/auth/refresh", nil)
 		c.Want(http.StatusBadRequest, "POST", "/api/auth/refresh", map[string]string{})
 		app := s.SignIn("ada@example.org", apptest.Password)
@@ -149,6 +163,50 @@ func TestBrowsersRefreshByCookie(t *testing.T) {
 		}
 		app.Want(http.StatusUnauthorized, "GET", "/api/auth/me", nil)
 	})
+}
+
+// No page of another site makes a browser use its cookie.
+func TestTheCookieIsForOurPages(t *testing.T) {
+	t.Parallel()
+	settings := []string{"APP_BASE_URL=https://boat.example.org", "CORS_ORIGIN=https://ui.example.org"}
+	s := apptest.New(t, apptest.Options{NoWorker: true, Settings: settings})
+	s.User("ada@example.org", "", "")
+	login := map[string]string{"email": "ada@example.org", "password": apptest.Password}
+	web := s.Anonymous().Want(http.StatusOK, "POST", "/api/auth/login", login, "X-Client: web")
+	cookie := "Cookie: " + cookieOf(t, s, web)
+	var tokens account.Tokens
+	web.Into(s, &tokens)
+	c := s.Anonymous()
+	c.Token = tokens.Token
+	for name, headers := range map[string][]string{
+		"no header":         {},
+		"another header":    {"X-Client: app"},
+		"a foreign origin":  {"X-Client: web", "Origin: https://evil.example"},
+		"an origin that is": {"X-Client: web", "Origin: null"},
+		"a foreign site":    {"X-Client: web", "Sec-Fetch-Site: cross-site"},
+		"a sister site":     {"X-Client: web", "Sec-Fetch-Site: same-site", "Origin: https://evil.example.org"},
+		"another scheme":    {"X-Client: web", "Origin: http://boat.example.org"},
+	} {
+		for _, path := range []string{"refresh", "logout", "logout-all"} {
+			if got := c.Do("POST", "/api/auth/"+path, nil, append(headers, cookie)...); got.Status != http.StatusForbidden {
+				t.Errorf("%s, %s: %d", path, name, got.Status)
+			}
+		}
+	}
+	for name, headers := range map[string][]string{
+		"a program":            {},
+		"the page itself":      {"Origin: " + s.URL},
+		"what a browser tells": {"Sec-Fetch-Site: same-origin", "Origin: " + s.URL},
+		"behind a proxy":       {"Origin: https://boat.example.org"},
+		"an allowed origin":    {"Origin: https://ui.example.org", "Sec-Fetch-Site: cross-site"},
+	} {
+		got := c.Do("POST", "/api/auth/refresh", nil, append(headers, "X-Client: web", cookie)...)
+		if got.Status != http.StatusOK {
+			t.Fatalf("%s: %d: %s", name, got.Status, got.Body)
+		}
+		cookie = "Cookie: " + cookieOf(t, s, got)
+	}
+	c.Want(http.StatusNoContent, "POST", "/api/auth/logout", nil, "X-Client: web", cookie)
 }
 
 // cookieOf reads the refresh cookie of a web client's answer.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -32,6 +33,8 @@ type request struct {
 	user string
 	// cause is filled in when an answer hides an internal error; for the log.
 	cause error
+	// foreign says that a page of another site sent it, as its browser tells.
+	foreign bool
 	// connection is what the request came over.
 	connection *http.ResponseController
 }
@@ -68,7 +71,7 @@ func (a *API) begin(next http.Handler) http.Handler {
 		if !plainID(id) {
 			id = uuid.NewString()
 		}
-		info := &request{id: id, path: r.URL.Path, address: a.clientAddress(r), start: a.config.Now()}
+		info := &request{id: id, path: r.URL.Path, address: a.clientAddress(r), start: a.config.Now(), foreign: a.pages.Check(r) != nil}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
 		w.Header().Set("X-Request-Id", id)
 		rec := &statusWriter{ResponseWriter: w}
@@ -163,12 +166,39 @@ func (a *API) headers(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Frame-Options", "DENY")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if strings.HasPrefix(a.config.BaseURL, "https://") {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			h.Set("Cache-Control", "no-store")
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ownPages tell apart what pages of this server, and of the origins that may call
+// it, send from what others do: by Sec-Fetch-Site, else by Origin.
+func ownPages(c Config) *http.CrossOriginProtection {
+	pages := http.NewCrossOriginProtection()
+	for _, origin := range append([]string{originOf(c.BaseURL)}, c.CORSOrigins...) {
+		if err := pages.AddTrustedOrigin(origin); err != nil && origin != "" {
+			c.Log.Warn("origin", "origin", origin, "error", err)
+		}
+	}
+	return pages
+}
+
+// originOf is the scheme, host and port of an address.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // cors answers browsers of the other origins that are allowed, if any.

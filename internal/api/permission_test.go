@@ -34,6 +34,10 @@ var bodies = map[string]string{
 	"login":               `{"email":"admin@example.org","password":"` + apptest.Password + `"}`,
 	"update-me":           `{"name":"Walker"}`,
 	"change-password":     `{"current":"` + apptest.Password + `","password":"` + apptest.Password + `"}`,
+	"begin-totp":          `{"password":"` + apptest.Password + `"}`,
+	"confirm-totp":        `{"code":"123456"}`,
+	"make-recovery-codes": `{"password":"` + apptest.Password + `"}`,
+	"end-totp":            `{"password":"` + apptest.Password + `","code":"123456"}`,
 	"create-organization": `{"name":"Another"}`,
 	"update-member":       `{"role":"member"}`,
 	"create-invitation":   `{"email":"INVITED","role":"viewer"}`,
@@ -116,9 +120,12 @@ var personal = map[string]bool{
 	"read-all-notifications": true, "set-phone": true, "confirm-phone": true, "forget-phone": true, "subscribe-push": true, "unsubscribe-push": true,
 }
 
-// ownAccess operations end what opens the caller's own account;
-// TestWhatOpensAnAccountIsOnePersons walks them.
-var ownAccess = map[string]bool{"logout": true, "logout-all": true, "end-session": true, "delete-token": true}
+// ownAccess operations end or change what opens the caller's own account;
+// TestWhatOpensAnAccountIsOnePersons and TestASecondFactor walk them.
+var ownAccess = map[string]bool{
+	"logout": true, "logout-all": true, "end-session": true, "delete-token": true,
+	"confirm-totp": true, "make-recovery-codes": true, "end-totp": true,
+}
 
 func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 	t.Helper()

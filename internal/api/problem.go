@@ -24,8 +24,9 @@ type Problem struct {
 	RequestID string        `json:"request_id,omitempty"`
 	Errors    []fault.Field `json:"errors,omitempty" doc:"every fault of the input"`
 	// ID is the thing in the way of a conflict.
-	ID    string `json:"id,omitempty" doc:"on a conflict, the id of what is in the way"`
-	InBin *bool  `json:"in_bin,omitempty" doc:"on a duplicate, whether the first one is in the bin"`
+	ID     string `json:"id,omitempty" doc:"on a conflict, the id of what is in the way"`
+	Reason string `json:"reason,omitempty" doc:"for programs: totp_required and totp_wrong when signing in"`
+	InBin  *bool  `json:"in_bin,omitempty" doc:"on a duplicate, whether the first one is in the bin"`
 
 	headers http.Header
 	cause   error
@@ -90,6 +91,9 @@ func (p *Problem) of(ctx context.Context) {
 func (p *Problem) describe(e *fault.Error) {
 	if id, ok := e.Details["id"]; ok {
 		p.ID = asString(id)
+	}
+	if reason, ok := e.Details["reason"].(string); ok {
+		p.Reason = reason
 	}
 	if inBin, ok := e.Details["in_bin"].(bool); ok {
 		p.InBin = &inBin

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -192,8 +193,8 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
-		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
-		BaseURL: baseURL(c),
+		SessionIdle: c.Auth.SessionIdle, Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
+		BaseURL: baseURL(c), OIDC: oidc(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
 	reader := extract.New(extract.Options{
@@ -216,6 +217,19 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	}
 	a.registerJobs()
 	return nil
+}
+
+// oidc is the service at which people may sign in.
+func oidc(c config.Config) account.OIDC {
+	at := c.App.APIURL
+	if at == "" {
+		at = baseURL(c)
+	}
+	o := c.OIDC
+	return account.OIDC{
+		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: o.Scopes, Name: o.Name,
+		Callback: strings.TrimSuffix(at, "/") + "/api/auth/oidc/callback",
+	}
 }
 
 // baseURL is where people reach the application; unset, it is this machine.
@@ -277,7 +291,7 @@ func (collectArgs) Kind() string { return "blob.collect" }
 func (a *App) apiConfig() api.Config {
 	c := a.options.Config
 	return api.Config{
-		Version: a.version(), BaseURL: c.App.APIURL, CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
+		Version: a.version(), BaseURL: baseURL(c), CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
 		Watch:        a.watch,
 		Notified:     a.watchNotified,

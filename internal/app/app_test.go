@@ -74,7 +74,7 @@ func TestKeysAreMadeOnceAndForTheirOwnerAlone(t *testing.T) {
 	}, ""); err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := first.Accounts.Login(t.Context(), "ada@example.org", apptest.Password, "", "")
+	tokens, err := first.Accounts.Login(t.Context(), account.SigningIn{Email: "ada@example.org", Password: apptest.Password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestLoadDemo(t *testing.T) {
 		if n := count(); n < 3_000_000 || n >= 4_000_000 {
 			t.Errorf("%d: other than three boats with their papers", n)
 		}
-		if _, err := a.Accounts.Login(t.Context(), app.DemoEmail, app.DemoPassword, "", ""); err != nil {
+		if _, err := a.Accounts.Login(t.Context(), account.SigningIn{Email: app.DemoEmail, Password: app.DemoPassword}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -47,6 +47,9 @@ func fill(t *testing.T, a *app.App) {
 	if _, err := a.Notifications.Subscribe(ctx, who, notify.Subscription{Endpoint: "https://9.9.9.9/push", Keys: notify.SubscriptionKeys{P256dh: "p", Auth: "a"}}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := a.Accounts.BeginTOTP(ctx, who, apptest.Password); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := a.Accounts.FirstAnswer(ctx, who, "key", "request"); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +57,7 @@ func fill(t *testing.T, a *app.App) {
 		t.Fatal(err)
 	}
 	if err := a.DB.Transact(ctx, func(tx *db.Tx) error {
-		return a.Notifications.SecretMail(ctx, tx, "account.locked", "ada@example.org", "en", map[string]string{"minutes": "15", "address": "192.0.2.1"})
+		return a.Notifications.SecretMail(ctx, tx, "account.locked", "ada@example.org", "en", map[string]string{"minutes": "15", "address": "192.0.2.1", "link": "https://boat.example.org/unlock?token=x"})
 	}); err != nil {
 		t.Fatal(err)
 	}

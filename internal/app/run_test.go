@@ -111,7 +111,7 @@ func TestRunEndsOpenStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := r.Accounts.Login(t.Context(), "ada@example.org", apptest.Password, "", "")
+	tokens, err := r.Accounts.Login(t.Context(), account.SigningIn{Email: "ada@example.org", Password: apptest.Password})
 	if err != nil {
 		t.Fatal(err)
 	}

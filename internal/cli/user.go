@@ -15,7 +15,7 @@ import (
 )
 
 func (c *cli) user() *cobra.Command {
-	return group("user", "Manage users from the machine itself", c.userCreate(), c.userVerify(), c.userResetPassword())
+	return group("user", "Manage users from the machine itself", c.userCreate(), c.userVerify(), c.userResetPassword(), c.userResetTOTP(), c.userUnlock())
 }
 
 func (c *cli) userCreate() *cobra.Command {
@@ -93,6 +93,42 @@ func (c *cli) userResetPassword() *cobra.Command {
 					return c.printJSON(map[string]any{"link": url, "expires_at": expires})
 				}
 				_, err = fmt.Fprintf(c.env.Stdout, "%s\ngood once, until %s; hand it to nobody but the user\n", url, expires.Format(time.RFC3339))
+				return err
+			})
+		},
+	}
+}
+
+func (c *cli) userResetTOTP() *cobra.Command {
+	return &cobra.Command{
+		Use: "reset-totp ADDRESS", Short: "Turn off the second factor of a user who lost it", Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return c.with(cmd.Context(), func(a *app.App) error {
+				if err := a.Accounts.ResetTOTP(cmd.Context(), given[0]); err != nil {
+					return err
+				}
+				if c.json {
+					return c.printJSON(map[string]any{"email": given[0], "totp": false})
+				}
+				_, err := fmt.Fprintln(c.env.Stdout, given[0], "signs in with the password alone")
+				return err
+			})
+		},
+	}
+}
+
+func (c *cli) userUnlock() *cobra.Command {
+	return &cobra.Command{
+		Use: "unlock ADDRESS", Short: "End the locks that failed sign-ins left on a user's account", Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return c.with(cmd.Context(), func(a *app.App) error {
+				if err := a.Accounts.Unlock(cmd.Context(), given[0]); err != nil {
+					return err
+				}
+				if c.json {
+					return c.printJSON(map[string]any{"email": given[0], "locked": false})
+				}
+				_, err := fmt.Fprintln(c.env.Stdout, "unlocked", given[0])
 				return err
 			})
 		},

@@ -121,10 +121,13 @@ var letters = map[string]kind{
 	"account.invitation":     {needs: []string{"link"}, also: []string{"inviter_name", "expires_on"}},
 	"account.verify_email":   {needs: []string{"link"}, also: []string{"expires_on"}},
 	"account.reset_password": {needs: []string{"link"}, also: []string{"minutes"}},
-	"account.locked":         {needs: []string{"minutes"}, also: []string{"address"}},
+	"account.locked":         {needs: []string{"minutes", "link"}, also: []string{"address"}},
 	"account.exists":         {needs: []string{"link"}},
-	"phone.code":             {needs: []string{"code"}},
-	"digest":                 {also: []string{"count"}},
+
+	"account.recovery_code_used": {needs: []string{"left"}, also: []string{"address"}},
+
+	"phone.code": {needs: []string{"code"}},
+	"digest":     {also: []string{"count"}},
 }
 
 // variables are all that a template of the kind may name.

@@ -48,6 +48,7 @@ CREATE TABLE sessions (
     created_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
+    remembered BOOLEAN NOT NULL DEFAULT FALSE,
     ended_at BIGINT,
     ended_why TEXT NOT NULL DEFAULT ''
 );
@@ -62,6 +63,7 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
 
+-- The address '*' counts an account's failures from everywhere.
 CREATE TABLE login_failures (
     email TEXT NOT NULL,
     address TEXT NOT NULL,
@@ -83,6 +85,47 @@ CREATE TABLE account_tokens (
     used_at BIGINT
 );
 CREATE INDEX account_tokens_user ON account_tokens (user_id, kind);
+
+-- The second factor of a sign-in: pending until it is confirmed. last_step is the
+-- step of the last code that was taken (RFC 6238, 5.2), failures counts the wrong
+-- codes since.
+CREATE TABLE totp_secrets (
+    user_id TEXT PRIMARY KEY REFERENCES users (id),
+    secret_sealed TEXT NOT NULL,
+    last_step BIGINT NOT NULL DEFAULT 0,
+    failures BIGINT NOT NULL DEFAULT 0,
+    locked_until BIGINT,
+    created_at BIGINT NOT NULL,
+    confirmed_at BIGINT
+);
+
+CREATE TABLE recovery_codes (
+    user_id TEXT NOT NULL REFERENCES users (id),
+    hash TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    used_at BIGINT,
+    PRIMARY KEY (user_id, hash)
+);
+
+-- Whom another sign-in service knows by which subject.
+CREATE TABLE user_identities (
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX user_identities_user ON user_identities (user_id);
+
+-- Sign-ins that are under way at another service: state and browser are hashes.
+CREATE TABLE oidc_requests (
+    state TEXT PRIMARY KEY,
+    browser TEXT NOT NULL,
+    return_to TEXT NOT NULL,
+    remembered BOOLEAN NOT NULL DEFAULT FALSE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
 
 -- What programs sign in with in a user's name; scope is the widest it was given.
 CREATE TABLE personal_tokens (
@@ -447,6 +490,10 @@ DROP TABLE idempotency_keys;
 DROP TABLE audit_log;
 DROP TABLE invitations;
 DROP TABLE personal_tokens;
+DROP TABLE oidc_requests;
+DROP TABLE user_identities;
+DROP TABLE recovery_codes;
+DROP TABLE totp_secrets;
 DROP TABLE account_mails;
 DROP TABLE account_tokens;
 DROP TABLE login_failures;
