@@ -40,6 +40,9 @@ type Config struct {
 	// BaseURL is where people reach the application: links in mails begin with it.
 	BaseURL string
 	Log     *slog.Logger
+	// Journal keeps the list of erasures beside the database; nil keeps it in
+	// the database alone.
+	Journal Journal
 }
 
 // Service is the accounts of one installation.
@@ -48,6 +51,9 @@ type Service struct {
 	config Config
 	hasher *hasher
 	onMail func(ctx context.Context, tx *db.Tx, m Mail) error
+	// personal and purges are those of the packages above.
+	personal []PersonalData
+	purges   []Purge
 }
 
 // New makes the service.

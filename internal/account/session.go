@@ -52,7 +52,7 @@ func (s *Service) Login(ctx context.Context, email, password, address, agent str
 		err = r.Scan(&c.ID, &c.Email, &c.Name, &c.EmailVerified, &c.Language, &at, &c.hash)
 		c.CreatedAt = db.Time(at)
 		return c, err
-	}, "SELECT "+userColumns+", password_hash FROM users WHERE email = $1 AND deleted_at IS NULL", email)
+	}, "SELECT "+userColumns+", password_hash FROM users WHERE email = $1", email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return t, err
 	}
@@ -126,6 +126,9 @@ func (s *Service) open(ctx context.Context, user User, hash, address, agent stri
 			return err
 		}
 		who := Actor{UserID: user.ID, SessionID: session, Address: address}
+		if err := s.revive(ctx, tx, who); err != nil {
+			return err
+		}
 		return s.Audit(ctx, tx, who, Entry{Action: "session.opened", Kind: "session", SubjectID: string(session)})
 	})
 	if err != nil {
@@ -137,7 +140,7 @@ func (s *Service) open(ctx context.Context, user User, hash, address, agent stri
 // holdPassword keeps a password from being changed until the transaction ends,
 // and refuses one that has been: a session begun beside a reset would outlive it.
 func holdPassword(ctx context.Context, tx *db.Tx, user UserID, hash string) error {
-	n, err := tx.Exec(ctx, "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL", user, hash)
+	n, err := tx.Exec(ctx, "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2 AND erased_at IS NULL", user, hash)
 	if err == nil && n == 0 {
 		return errSignIn
 	}
@@ -274,7 +277,7 @@ func (s *Service) actor(ctx context.Context, table string, id any, good string) 
 		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.org, &x.role)
 		return x, err
 	}, `SELECT u.id, u.email, u.name, u.email_verified, u.operator, m.org_id, m.role
-		FROM `+table+` x JOIN users u ON u.id = x.user_id LEFT JOIN memberships m ON m.user_id = u.id
+		FROM `+table+` x JOIN users u ON u.id = x.user_id LEFT JOIN memberships m ON m.user_id = u.id AND `+Existing("m.org_id")+`
 		WHERE x.id = $1 AND `+good+` AND (x.expires_at IS NULL OR x.expires_at > $2) AND u.deleted_at IS NULL`,
 		id, db.Micros(s.db.Now()))
 	if err != nil {
@@ -389,7 +392,7 @@ func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err er
 		err = r.Scan(&org, &role)
 		who.Roles[org] = role
 		return struct{}{}, err
-	}, "SELECT org_id, role FROM memberships WHERE user_id = $1", user.ID)
+	}, "SELECT org_id, role FROM memberships m WHERE user_id = $1 AND "+Existing("m.org_id"), user.ID)
 	return who, err
 }
 
