@@ -59,6 +59,7 @@ func (s *Service) audience(ctx context.Context, q db.Querier, o occasion) ([]per
 	default:
 		from += " JOIN memberships m ON m.user_id = u.id"
 		w.Add("m.org_id = ?", *o.event.OrgID)
+		w.Add(account.Existing("m.org_id"))
 		if o.kind.audience == "" {
 			w.Add("u.id = ?", *o.event.ActorID)
 		} else {
@@ -73,10 +74,11 @@ func rolesFrom(least account.Role) []account.Role {
 	return all[slices.Index(all, least):]
 }
 
-// person reads one; false when there is none.
+// person reads one; false when there is none, or they deleted their account.
 func (s *Service) person(ctx context.Context, q db.Querier, id account.UserID) (p person, found bool, err error) {
 	var w db.Where
 	w.Add("u.id = ?", id)
+	w.Add("u.deleted_at IS NULL")
 	all, err := s.people(ctx, q, fromPeople, w)
 	if err != nil || len(all) == 0 {
 		return p, false, err
