@@ -193,7 +193,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
-		BaseURL: baseURL(c),
+		BaseURL: baseURL(c), Journal: backup.ErasureJournal(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
 	reader := extract.New(extract.Options{
@@ -214,8 +214,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
 		return err
 	}
+	a.endings()
 	a.registerJobs()
-	return nil
+	return a.Accounts.SyncErasures(ctx)
 }
 
 // baseURL is where people reach the application; unset, it is this machine.
