@@ -84,6 +84,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.warrantySteps(sc)
 	w.webhookSteps(sc)
 	w.notificationSteps(sc)
+	w.personSteps(sc)
 }
 
 func (w *world) newServer() error {

@@ -223,6 +223,13 @@ func (s *Service) eraseAccount(ctx context.Context, tx *db.Tx, p Person) ([]Outc
 	return s.eraseUser(ctx, tx, p, tx.Now())
 }
 
+// ForgetDetail leaves of the audit trail's lines about a thing that is nameless
+// now who did what to it and when.
+func ForgetDetail(ctx context.Context, tx *db.Tx, kind, id string) error {
+	_, err := tx.Exec(ctx, "UPDATE audit_log SET detail = '{}' WHERE subject_kind = $1 AND subject_id = $2", kind, id)
+	return err
+}
+
 // addressForm finds e-mail addresses in a text, with what may stand around them.
 var addressForm = regexp.MustCompile(`[^\s<>()\[\]{},;:"\\@]+@[^\s<>()\[\]{},;:"\\@]+`)
 

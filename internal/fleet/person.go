@@ -204,6 +204,9 @@ func eraseContacts(ctx context.Context, tx *db.Tx, p account.Person) (out []acco
 		if err != nil {
 			return nil, err
 		}
+		if err := account.ForgetDetail(ctx, tx, "contact", string(c.ID)); err != nil {
+			return nil, err
+		}
 		out = append(out, account.Outcome{Kind: "contact", ID: string(c.ID), OrgID: &c.OrgID, Erased: true})
 	}
 	return out, nil
