@@ -57,3 +57,39 @@ Feature: Who may see what
     And the boat has an invoice, a passport and a warranty of 9000 EUR
     Then a viewer and an inspector aboard see the boat and its warranty, but no amount
     And neither the invoice nor the passport is in their lists, searches or timelines
+
+  Scenario: The audit tells who downloaded what
+    Given a signed-in captain with a boat
+    When they upload "wiring-note.md" to the boat
+    And a mate downloads the paper, and only looks at a part of it again
+    Then the captain's audit trail tells once that the mate downloaded the paper, when and from where
+    And so does the file that the captain exports, and the trail tells of the export
+    And neither the mate nor a stranger is told anything
+
+  Scenario: A person exports and deletes what concerns them
+    Given a captain with a mate aboard, at a time that can be moved
+    When the mate exports what concerns them
+    Then the file tells of their account, their sessions, their papers and what they did
+    And it holds nothing of the captain
+    When the mate deletes their account
+    Then the mate is signed out and no longer a member
+    When the mate signs in 29 days later
+    Then they are a member as before
+    When the mate deletes their account
+    And 30 days pass
+    Then the mate's name and address are nowhere in the database
+    And the audit trail still tells that one person did it all
+    When the captain deletes their account
+    And 30 days pass
+    Then the organization is gone, with its boat and its papers
+
+  Scenario: A restore applies the erasures again
+    Given an installation with a captain
+    And the boat has an owner, a buyer whose sale runs, and a mate with an account
+    And a backup of it
+    When the operator erases the owner, the buyer and the mate
+    Then only the running sale still names anybody, and the operator is told why
+    Given a later backup, after which the list of erasures is lost
+    When the operator stops the server, restores the backup and consents to the loss
+    Then only the running sale still names anybody, and the mate cannot sign in
+    And the operator sees the erasures in a list that names nobody

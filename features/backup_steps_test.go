@@ -74,6 +74,7 @@ func (w *world) backupSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^the 3 boats are gone and the first has its old name$`, func() error { return k.boatsAre("Calypso", 1) })
 	sc.Step(`^the state before comes back from the backup that was made of it$`, k.stateBeforeComesBack)
 	k.lossSteps(sc)
+	k.erasureSteps(sc)
 }
 
 func (k *keeping) lossSteps(sc *godog.ScenarioContext) {

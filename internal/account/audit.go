@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"navidocs/internal/db"
@@ -50,33 +51,54 @@ func (s *Service) Audit(ctx context.Context, tx *db.Tx, who Actor, e Entry) (err
 	return err
 }
 
-// AuditFilter narrows the trail.
+// AuditFilter narrows the trail; what is empty narrows nothing.
 type AuditFilter struct {
-	BoatID        BoatID
-	Action        string
-	UserID        UserID
+	BoatID BoatID
+	// Action is one, or with a dot at its end all of a subject: document.
+	Action          string
+	UserID          UserID
+	Kind, SubjectID string
+	// Since is the first instant that is told, Until the first that is not.
+	Since, Until  time.Time
 	Limit, Offset int
+}
+
+func (f AuditFilter) where(orgs []OrgID) *db.Where {
+	w := &db.Where{}
+	db.In(w, "org_id", orgs)
+	if subject, all := strings.CutSuffix(f.Action, "."); all {
+		w.Add("action >= ? AND action < ?", subject+".", subject+"/") // the character after the dot
+	} else if f.Action != "" {
+		w.Add("action = ?", f.Action)
+	}
+	for _, x := range []struct{ column, value string }{
+		{"boat_id", string(f.BoatID)},
+		{"user_id", string(f.UserID)},
+		{"subject_kind", f.Kind},
+		{"subject_id", f.SubjectID},
+	} {
+		if x.value != "" {
+			w.Add(x.column+" = ?", x.value)
+		}
+	}
+	if !f.Since.IsZero() {
+		w.Add("at >= ?", db.Micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		w.Add("at < ?", db.Micros(f.Until))
+	}
+	return w
 }
 
 // AuditTrail lists what happened in the organizations that the actor
 // administers, newest first, and the total.
 func (s *Service) AuditTrail(ctx context.Context, who Actor, f AuditFilter) (_ []Record, total int, err error) {
 	defer fault.Wrap(&err, "account.AuditTrail")
-	orgs := who.Orgs(Admin)
-	if len(orgs) == 0 {
-		return nil, 0, fault.New(fault.Forbidden, "this needs the role admin")
+	orgs, err := audited(who)
+	if err != nil {
+		return nil, 0, err
 	}
-	var w db.Where
-	db.In(&w, "org_id", orgs)
-	if f.BoatID != "" {
-		w.Add("boat_id = ?", f.BoatID)
-	}
-	if f.Action != "" {
-		w.Add("action = ?", f.Action)
-	}
-	if f.UserID != "" {
-		w.Add("user_id = ?", f.UserID)
-	}
+	w := f.where(orgs)
 	if total, err = db.One(ctx, s.db, db.Scalar[int], "SELECT count(*) FROM audit_log WHERE "+w.SQL(), w.Args()...); err != nil {
 		return nil, 0, err
 	}
@@ -84,6 +106,15 @@ func (s *Service) AuditTrail(ctx context.Context, who Actor, f AuditFilter) (_ [
 	query += " LIMIT " + w.Arg(f.Limit) + " OFFSET " + w.Arg(f.Offset)
 	all, err := db.Collect(ctx, s.db, scanRecord, query, w.Args()...)
 	return all, total, err
+}
+
+// audited are the organizations whose trail the actor may read.
+func audited(who Actor) ([]OrgID, error) {
+	orgs := who.Orgs(Admin)
+	if len(orgs) == 0 {
+		return nil, fault.New(fault.Forbidden, "this needs the role admin")
+	}
+	return orgs, nil
 }
 
 // AuditOfBoat lists the trail of a boat, newest first; the caller has checked

@@ -315,14 +315,14 @@ func (s *Service) withdraw(ctx context.Context, tx *db.Tx, who Actor, at Place, 
 // arguments, in the order of its question marks.
 func Within(org OrgID, boat BoatID, role Role, class Class, now time.Time) (query string, args []any) {
 	roles := slices.DeleteFunc(slices.Clone(ranks), func(r Role) bool { return r == Nobody || !r.AtLeast(role) || !rightOf(r).Shows(class) })
-	query = "SELECT user_id FROM memberships WHERE org_id = ? AND role IN (" + questionMarks(len(roles)) + ")"
+	query = "SELECT user_id FROM memberships WHERE org_id = ? AND role IN (" + questionMarks(len(roles)) + ") AND " + Existing("org_id")
 	args = append([]any{org}, anys(roles)...)
 	levels := slices.DeleteFunc([]Level{ViewBoat, EditBoat, ManageBoat}, func(l Level) bool { return !l.Role().AtLeast(role) })
 	if boat == "" || len(levels) == 0 {
 		return query, args
 	}
 	shows := map[Class]string{Money: " AND (money = TRUE OR level = 'manager')", Personal: " AND level = 'manager'"}[class]
-	query += " UNION SELECT user_id FROM boat_grants WHERE org_id = ? AND boat_id = ? AND (expires_at IS NULL OR expires_at > ?) AND level IN (" + questionMarks(len(levels)) + ")" + shows
+	query += " UNION SELECT user_id FROM boat_grants WHERE org_id = ? AND boat_id = ? AND (expires_at IS NULL OR expires_at > ?) AND level IN (" + questionMarks(len(levels)) + ") AND " + Existing("org_id") + shows
 	return query, append(append(args, org, boat, db.Micros(now)), anys(levels)...)
 }
 

@@ -74,9 +74,24 @@ func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answe
 }
 
 // Tidy removes what has had its time: old answers, ended sessions, old failures,
-// expired links, invitations and tokens, sign-ins elsewhere that nobody finished.
+// expired links, invitations and tokens, sign-ins elsewhere that nobody finished,
+// old lines of the audit trail and the network addresses in it, and the accounts
+// and organizations whose grace is over.
 func (s *Service) Tidy(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "account.Tidy")
+	if err := s.tidyAccess(ctx); err != nil {
+		return err
+	}
+	if err := s.tidyTrail(ctx); err != nil {
+		return err
+	}
+	if err := s.eraseLeft(ctx); err != nil {
+		return err
+	}
+	return s.purgeClosed(ctx)
+}
+
+func (s *Service) tidyAccess(ctx context.Context) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
 		now := db.Micros(tx.Now())
 		day, month := db.Micros(tx.Now().Add(-answerTTL)), db.Micros(tx.Now().AddDate(0, -1, 0))

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"time"
 
 	"navidocs/internal/job"
 )
@@ -14,5 +15,5 @@ func (TidyArgs) Kind() string { return "account.tidy" }
 
 // Jobs are the package's kinds of work.
 func (s *Service) Jobs() []job.Work {
-	return []job.Work{job.Define(job.Options[TidyArgs]{}, func(ctx context.Context, _ *job.Job[TidyArgs]) error { return s.Tidy(ctx) })}
+	return []job.Work{job.Define(job.Options[TidyArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[TidyArgs]) error { return s.Tidy(ctx) })}
 }

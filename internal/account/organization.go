@@ -16,6 +16,8 @@ type Organization struct {
 	Role      Role      `json:"role" doc:"your role in it" enum:"viewer,member,manager,admin"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+	// DeletedAt is set while a deleted one can be brought back.
+	DeletedAt *time.Time `json:"deleted_at" doc:"null, or when it was deleted: 30 days later it is gone for good"`
 }
 
 // Settings are what an organization decides for all its boats.
@@ -76,12 +78,13 @@ func (s *Service) CreateOrganization(ctx context.Context, who Actor, name string
 	return s.organization(ctx, id, Admin)
 }
 
-const orgColumns = "o.id, o.name, o.created_at, o.updated_at"
+const orgColumns = "o.id, o.name, o.created_at, o.updated_at, o.deleted_at"
 
 func scanOrganization(r db.Row) (o Organization, err error) {
 	var created, updated int64
-	err = r.Scan(&o.ID, &o.Name, &created, &updated)
-	o.CreatedAt, o.UpdatedAt = db.Time(created), db.Time(updated)
+	var deleted *int64
+	err = r.Scan(&o.ID, &o.Name, &created, &updated, &deleted)
+	o.CreatedAt, o.UpdatedAt, o.DeletedAt = db.Time(created), db.Time(updated), db.TimePtr(deleted)
 	return o, err
 }
 

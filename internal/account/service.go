@@ -45,6 +45,9 @@ type Config struct {
 	// Wait makes sign-ins wait that follow many failures; nil means by the clock.
 	Wait func(ctx context.Context, d time.Duration) error
 	Log  *slog.Logger
+	// Journal keeps the list of erasures beside the database; nil keeps it in
+	// the database alone.
+	Journal Journal
 }
 
 // Service is the accounts of one installation.
@@ -55,6 +58,9 @@ type Service struct {
 	waiting  waiting
 	provider *provider
 	onMail   func(ctx context.Context, tx *db.Tx, m Mail) error
+	// personal and purges are those of the packages above.
+	personal []PersonalData
+	purges   []Purge
 }
 
 // New makes the service.

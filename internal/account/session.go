@@ -66,7 +66,7 @@ func (s *Service) Login(ctx context.Context, in SigningIn) (t Tokens, err error)
 		err = r.Scan(&c.ID, &c.Email, &c.Name, &c.EmailVerified, &c.Language, &at, &c.hash)
 		c.CreatedAt = db.Time(at)
 		return c, err
-	}, "SELECT "+userColumns+", password_hash FROM users WHERE email = $1 AND deleted_at IS NULL", email)
+	}, "SELECT "+userColumns+", password_hash FROM users WHERE email = $1", email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return t, err
 	}
@@ -167,13 +167,16 @@ func (s *Service) begin(ctx context.Context, tx *db.Tx, user UserID, in SigningI
 		return "", "", err
 	}
 	who := Actor{UserID: user, SessionID: session, Address: in.Address}
+	if err := s.revive(ctx, tx, who); err != nil {
+		return "", "", err
+	}
 	return session, refresh, s.Audit(ctx, tx, who, Entry{Action: "session.opened", Kind: "session", SubjectID: string(session), Detail: detail})
 }
 
 // holdPassword keeps a password from being changed until the transaction ends,
 // and refuses one that has been: a session begun beside a reset would outlive it.
 func holdPassword(ctx context.Context, tx *db.Tx, user UserID, hash string) error {
-	n, err := tx.Exec(ctx, "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL", user, hash)
+	n, err := tx.Exec(ctx, "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2 AND erased_at IS NULL", user, hash)
 	if err == nil && n == 0 {
 		return errSignIn
 	}
@@ -319,9 +322,9 @@ func (s *Service) actor(ctx context.Context, table, used string, id any, good st
 	rows, err := db.Collect(ctx, s.db, func(r db.Row) (x row, err error) {
 		err = r.Scan(&x.UserID, &x.Email, &x.Name, &x.Verified, &x.Operator, &x.seen, &x.org, &x.role, &x.boat, &x.money, &x.until)
 		return x, err
-	}, user+"m.org_id, m.role, NULL, FALSE, NULL"+from+" LEFT JOIN memberships m ON m.user_id = u.id"+where+
+	}, user+"m.org_id, m.role, NULL, FALSE, NULL"+from+" LEFT JOIN memberships m ON m.user_id = u.id AND "+Existing("m.org_id")+where+
 		" UNION ALL "+user+"g.org_id, g.level, g.boat_id, g.money, g.expires_at"+from+
-		" JOIN boat_grants g ON g.user_id = u.id AND (g.expires_at IS NULL OR g.expires_at > $2)"+where,
+		" JOIN boat_grants g ON g.user_id = u.id AND (g.expires_at IS NULL OR g.expires_at > $2) AND "+Existing("g.org_id")+where,
 		append([]any{id, db.Micros(s.db.Now())}, args...)...)
 	if err != nil {
 		return Actor{}, nil, err
@@ -442,7 +445,7 @@ func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err er
 		err = r.Scan(&org, &role)
 		who.Roles[org] = role
 		return struct{}{}, err
-	}, "SELECT org_id, role FROM memberships WHERE user_id = $1", user.ID)
+	}, "SELECT org_id, role FROM memberships m WHERE user_id = $1 AND "+Existing("m.org_id"), user.ID)
 	if err != nil {
 		return who, err
 	}
@@ -454,7 +457,8 @@ func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err er
 		g.Until = db.TimePtr(until)
 		who.Grants[boat] = g
 		return struct{}{}, err
-	}, "SELECT boat_id, org_id, level, money, expires_at FROM boat_grants WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)", user.ID, db.Micros(s.db.Now()))
+	}, "SELECT boat_id, org_id, level, money, expires_at FROM boat_grants g WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2) AND "+Existing("g.org_id"),
+		user.ID, db.Micros(s.db.Now()))
 	return who, err
 }
 

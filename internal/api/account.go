@@ -91,6 +91,7 @@ func (a *API) accountOperations() {
 	a.organizationOperations()
 	a.teamOperations()
 	a.grantOperations()
+	a.personOperations()
 }
 
 func (a *API) register(ctx context.Context, who account.Actor, in *registerInput) (*body[registered], error) {
@@ -155,6 +156,11 @@ type OrganizationInput struct {
 	}
 }
 
+type organizationsInput struct {
+	Paging
+	Deleted bool `query:"deleted" doc:"those instead that were deleted, that you administered, and that can be restored"`
+}
+
 type organizationPatch struct {
 	ByID
 	OrganizationInput
@@ -165,17 +171,14 @@ type settingsInput struct {
 	Body account.Settings
 }
 
-type auditInput struct {
-	Paging
-	BoatID string `query:"boat_id"`
-	Action string `query:"action"`
-	UserID string `query:"user_id"`
-}
-
 func (a *API) organizationOperations() {
 	add(a, op{id: "list-organizations", method: http.MethodGet, path: "/api/organizations", tag: "organizations", summary: "Your organizations"},
-		func(ctx context.Context, who account.Actor, p *Paging) (*list[account.Organization], error) {
-			all, err := a.Accounts.Organizations(ctx, who)
+		func(ctx context.Context, who account.Actor, in *organizationsInput) (*list[account.Organization], error) {
+			read, p := a.Accounts.Organizations, &in.Paging
+			if in.Deleted {
+				read = a.Accounts.ClosedOrganizations
+			}
+			all, err := read(ctx, who)
 			from := min(p.Offset, len(all))
 			return listed(p, all[from:min(from+p.Limit, len(all))], len(all), err)
 		})
@@ -203,11 +206,5 @@ func (a *API) organizationOperations() {
 		func(ctx context.Context, who account.Actor, in *settingsInput) (*body[account.Settings], error) {
 			return answer(a.Accounts.PutSettings(ctx, who, account.OrgID(in.ID), in.Body))
 		})
-	add(a, op{id: "list-audit", method: http.MethodGet, path: "/api/audit", tag: "organizations", summary: "Who did what, newest first"},
-		func(ctx context.Context, who account.Actor, in *auditInput) (*list[account.Record], error) {
-			all, total, err := a.Accounts.AuditTrail(ctx, who, account.AuditFilter{
-				BoatID: account.BoatID(in.BoatID), Action: in.Action, UserID: account.UserID(in.UserID), Limit: in.Limit, Offset: in.Offset,
-			})
-			return listed(&in.Paging, all, total, err)
-		})
+	a.auditOperations()
 }

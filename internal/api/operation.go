@@ -59,10 +59,14 @@ var Permissions = map[string]Permission{
 	"unlock-account": public, "unlock-member": admin,
 	"get-oidc": public, "start-oidc": public, "finish-oidc": public,
 	"list-sessions": session, "end-session": session, "list-tokens": session, "create-token": session, "delete-token": session,
+	"export-me": session, "delete-me": session,
 	"list-organizations": signedIn, "create-organization": signedIn, "get-organization": viewer, "update-organization": admin,
-	"get-settings": viewer, "put-settings": admin, "list-audit": admin,
+	"get-settings": viewer, "put-settings": admin, "list-audit": admin, "export-audit": admin,
 	"list-members": member, "update-member": admin, "remove-member": admin, // whoever leaves: any
 	"list-invitations": admin, "create-invitation": {Role: account.Admin, Fresh: true}, "delete-invitation": admin, "accept-invitation": public,
+	"delete-organization": {Role: account.Admin, Session: true, Fresh: true}, "restore-organization": session, // whoever was its admin: any
+	"hand-over-organization": {Role: account.Admin, Fresh: true},
+	"export-person":          {Role: account.Admin, Fresh: true}, "erase-person": {Role: account.Admin, Fresh: true},
 
 	"list-boats": signedIn, "create-boat": manager, "get-boat": viewer, "update-boat": manager, "delete-boat": manager,
 	"get-boat-summary": viewer, "get-boat-timeline": viewer, "list-boat-warranties": viewer, "list-boat-documents": viewer,

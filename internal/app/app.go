@@ -194,7 +194,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		SessionIdle: c.Auth.SessionIdle, Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
-		BaseURL: baseURL(c), OIDC: oidc(c),
+		BaseURL: baseURL(c), OIDC: oidc(c), Journal: backup.ErasureJournal(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
 	reader := extract.New(extract.Options{
@@ -215,8 +215,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if a.Backups, err = a.newBackups(BackupOptions{}); err != nil {
 		return err
 	}
+	a.endings()
 	a.registerJobs()
-	return nil
+	return a.Accounts.SyncErasures(ctx)
 }
 
 // oidc is the service at which people may sign in.

@@ -86,7 +86,7 @@ func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
 	}
 	return backup.New(backup.Options{
 		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Release: a.version(), Now: a.options.Now,
-		Schema: schema, Migrate: migrateCopy, Settle: settle, Smoke: a.smoke,
+		Schema: schema, Migrate: migrateCopy, Settle: a.settle, Smoke: a.smoke,
 		From: b.From, Identity: b.Identity,
 	})
 }
@@ -176,7 +176,8 @@ func (a *App) pending(ctx context.Context) (waiting, changed []string, err error
 	return waiting, changed, err
 }
 
-// settle changes what is restored so that nobody is told twice.
-func settle(ctx context.Context, d *db.DB) error {
-	return errors.Join(warranty.PassMissed(ctx, d), notify.SettleRestored(ctx, d))
+// settle changes what is restored so that nobody is told twice, and nobody who
+// was erased is back.
+func (a *App) settle(ctx context.Context, d *db.DB) error {
+	return errors.Join(warranty.PassMissed(ctx, d), notify.SettleRestored(ctx, d), a.eraseAgain(ctx, d))
 }

@@ -287,7 +287,8 @@ func tables(ctx context.Context, d *db.DB, q db.Querier) ([]db.TableDigest, erro
 	return db.Digests(ctx, d, q)
 }
 
-// files writes what is small: the schema, the list of papers, the sealed keys.
+// files writes what is small: the schema, the list of papers, the sealed keys,
+// the list of what was erased.
 func (c *creation) files(found content) error {
 	holder, err := recovery(c.Service.options.Config.KeyDir())
 	if err != nil {
@@ -297,11 +298,18 @@ func (c *creation) files(found content) error {
 	if err := sealKeys(&keys, c.Service.options.Config, holder); err != nil {
 		return err
 	}
+	erased, err := ErasureJournal(c.Service.options.Config).Lines()
+	if err != nil {
+		return err
+	}
 	c.manifest.Files = []File{}
 	for _, f := range []struct {
 		name string
 		text []byte
-	}{{schemaFile, []byte(found.print)}, {blobsFile, encodeBlobs(c.all)}, {keysFile, keys.Bytes()}} {
+	}{{schemaFile, []byte(found.print)}, {blobsFile, encodeBlobs(c.all)}, {keysFile, keys.Bytes()}, {erasuresFile, joinLines(erased)}} {
+		if f.name == erasuresFile && len(f.text) == 0 {
+			continue
+		}
 		if err := writeFile(filepath.Join(c.dir, f.name), f.text); err != nil {
 			return err
 		}

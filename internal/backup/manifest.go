@@ -26,8 +26,9 @@ const (
 	schemaFile   = "schema.txt"
 	blobsFile    = "blobs.txt"
 	keysFile     = "keys.age"
-	checksFile   = "checks.json" // what was found out about it later
-	blobDir      = "blobs"       // shared by all
+	erasuresFile = "erasures.jsonl" // where anything was erased
+	checksFile   = "checks.json"    // what was found out about it later
+	blobDir      = "blobs"          // shared by all
 	ageSuffix    = ".age"
 )
 

@@ -145,6 +145,9 @@ func (r *restore) elsewhere(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.gatherErasures(ctx, ErasureJournal(c)); err != nil {
+		return err
+	}
 	r.done.To, r.done.Schema = home, r.m.Schema
 	if err := errors.Join(r.blobs(ctx, store), store.Close()); err != nil {
 		return err
@@ -210,6 +213,9 @@ func (r *restore) stamp() string { return r.Service.options.Now().UTC().Format(i
 // prepare brings a restored copy up to the present schema and day, and its
 // papers back.
 func (r *restore) prepare(ctx context.Context, address string) error {
+	if err := r.gatherErasures(ctx, ErasureJournal(r.Service.options.Config)); err != nil {
+		return err
+	}
 	d, err := db.Open(ctx, db.Options{URL: address, Now: r.Service.options.Now})
 	if err != nil {
 		return err

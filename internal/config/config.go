@@ -223,6 +223,9 @@ func (c Config) DataDir() string { return filepath.Join(c.Home, "data") }
 // KeyDir is the folder of generated secrets.
 func (c Config) KeyDir() string { return filepath.Join(c.Home, "data", "keys") }
 
+// ErasureJournal is the list of what was erased, which outlives the database.
+func (c Config) ErasureJournal() string { return filepath.Join(c.DataDir(), "erasures.jsonl") }
+
 // StateDir is the folder of locks, sockets and the deploy journal.
 func (c Config) StateDir() string { return filepath.Join(c.Home, "state") }
 

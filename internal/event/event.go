@@ -155,3 +155,20 @@ func OfBoat(ctx context.Context, q db.Querier, boatID string, limit, offset int)
 func (o *Outbox) Newest(ctx context.Context, q db.Querier, orgID, eventType string) (Envelope, error) {
 	return db.One(ctx, q, scanEnvelope, "SELECT "+columns+" FROM events WHERE org_id = $1 AND type = $2 ORDER BY at DESC, id DESC LIMIT 1", orgID, eventType)
 }
+
+// Purge removes the events of an organization that is no more, and their
+// streams.
+func (o *Outbox) Purge(ctx context.Context, orgID string) (err error) {
+	defer fault.Wrap(&err, "event.Purge %s", orgID)
+	return o.db.Transact(ctx, func(tx *db.Tx) error {
+		for _, text := range []string{
+			"DELETE FROM event_streams WHERE stream = 'organization:' || $1 OR stream IN (SELECT stream FROM events WHERE org_id = $1)",
+			"DELETE FROM events WHERE org_id = $1",
+		} {
+			if _, err := tx.Exec(ctx, text, orgID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

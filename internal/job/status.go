@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"navidocs/internal/db"
+	"navidocs/internal/fault"
 )
 
 // The states of a Status.
@@ -93,4 +94,13 @@ func (q *Queue) Status(ctx context.Context, id string) (Status, error) { return 
 // List reads the newest statuses of some organizations, at most 100.
 func (q *Queue) List(ctx context.Context, orgs []string) ([]Status, error) {
 	return List(ctx, q.db, orgs)
+}
+
+// Purge removes what is known of the work of an organization that is no more.
+func Purge(ctx context.Context, d *db.DB, orgID string) (err error) {
+	defer fault.Wrap(&err, "job.Purge %s", orgID)
+	return d.Transact(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM job_status WHERE org_id = $1", orgID)
+		return err
+	})
 }

@@ -49,6 +49,9 @@ const notificationColumns = `n.id, n.org_id, n.boat_id, n.channel, n.event_type,
 
 const fromNotifications = ` FROM notifications n LEFT JOIN notification_messages x ON x.id = n.message_id`
 
+// shown leaves out what a deleted organization told.
+var shown = "(n.org_id IS NULL OR " + account.Existing("n.org_id") + ")" //nolint:gochecknoglobals // a condition
+
 func scanNotification(r db.Row) (n Notification, err error) {
 	var sendAt, sentAt, readAt *int64
 	var created int64
@@ -81,6 +84,7 @@ func (f Filter) where(who account.Actor) *db.Where {
 	w := &db.Where{}
 	w.Add("n.user_id = ?", who.UserID)
 	w.Add("n.deleted_at IS NULL")
+	w.Add(shown)
 	if who.Narrow != "" {
 		w.Add("n.org_id = ?", who.Narrow)
 	}
@@ -109,13 +113,13 @@ func (f Filter) where(who account.Actor) *db.Where {
 func (s *Service) Unread(ctx context.Context, who account.Actor) (n int, err error) {
 	defer fault.Wrap(&err, "notify.Unread")
 	return db.One(ctx, s.db, db.Scalar[int],
-		"SELECT count(*) FROM notifications WHERE user_id = $1 AND channel = $2 AND read_at IS NULL AND deleted_at IS NULL", who.UserID, InApp)
+		"SELECT count(*) FROM notifications n WHERE user_id = $1 AND channel = $2 AND read_at IS NULL AND deleted_at IS NULL AND "+shown, who.UserID, InApp)
 }
 
 // find reads one of the actor's own.
 func (s *Service) find(ctx context.Context, q db.Querier, who account.Actor, id ID) (Notification, error) {
 	n, err := db.One(ctx, q, scanNotification, "SELECT "+notificationColumns+fromNotifications+
-		" WHERE n.id = $1 AND n.user_id = $2 AND n.deleted_at IS NULL", id, who.UserID)
+		" WHERE n.id = $1 AND n.user_id = $2 AND n.deleted_at IS NULL AND "+shown, id, who.UserID)
 	if fault.Is(err, fault.NotFound) {
 		return n, errNotFound
 	}

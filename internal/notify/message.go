@@ -143,7 +143,7 @@ func (s *Service) loadMessage(ctx context.Context, q db.Querier, id string) (m m
 		err = r.Scan(&t.id, &t.eventType, &t.title, &t.message, &t.actionURL, &t.subject, &t.due, &t.eventID, &t.orgID, &t.boatID, &t.organization)
 		return t, err
 	}, `SELECT n.id, n.event_type, n.title, n.message, n.action_url, n.subject, n.due, n.event_id, n.org_id, n.boat_id, coalesce(o.name, 'NaviDocs')
-		FROM notifications n LEFT JOIN organizations o ON o.id = n.org_id WHERE n.message_id = $1 AND n.deleted_at IS NULL ORDER BY n.id`, id)
+		FROM notifications n LEFT JOIN organizations o ON o.id = n.org_id WHERE n.message_id = $1 AND n.deleted_at IS NULL AND o.deleted_at IS NULL ORDER BY n.id`, id)
 	return m, err
 }
 

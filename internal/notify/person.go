@@ -75,10 +75,11 @@ func boatOf(e event.Envelope) account.BoatID {
 	return account.BoatID(e.Boat.ID)
 }
 
-// person reads one; false when there is none.
+// person reads one; false when there is none, or they deleted their account.
 func (s *Service) person(ctx context.Context, q db.Querier, id account.UserID) (p person, found bool, err error) {
 	var w db.Where
 	w.Add("u.id = ?", id)
+	w.Add("u.deleted_at IS NULL")
 	all, err := s.people(ctx, q, fromPeople, w)
 	if err != nil || len(all) == 0 {
 		return p, false, err

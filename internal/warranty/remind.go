@@ -78,7 +78,7 @@ func (s *Service) remind(ctx context.Context, done func(*db.Tx) error) error {
 type reminder struct {
 	Threshold
 
-	live     bool // there is a cover, and a boat
+	live     bool // there is a cover, a boat, and an organization
 	org      account.OrgID
 	whole    fleet.Date // the end of the warranty itself
 	timeZone string
@@ -103,13 +103,13 @@ func (a remindAt) compare(b remindAt) int {
 // before anything is joined, so that no more of them are read than returned,
 // whatever the database knows of its tables. What is due by tomorrow's date in
 // UTC may be due somewhere already; for the others it is left to the caller.
-const selectDue = `SELECT t.line_id, t.expires_on, t.days, t.due_on, w.state = 'active' AND w.deleted_at IS NULL AND b.deleted_at IS NULL,
+const selectDue = `SELECT t.line_id, t.expires_on, t.days, t.due_on, w.state = 'active' AND w.deleted_at IS NULL AND b.deleted_at IS NULL AND g.deleted_at IS NULL,
 	w.org_id, w.expiration_date, w.id, w.boat_id, b.name, w.item_name, w.provider, w.equipment_id, COALESCE(e.name, ''), COALESCE(l.coverage, ''), ` + zone + `
 	FROM (SELECT warranty_id, line_id, expires_on, days, due_on FROM warranty_thresholds
 		WHERE state = 'due' AND due_on <= $1 AND (due_on, warranty_id, line_id, days) > ($2, $3, $4, $5)
 		ORDER BY due_on, warranty_id, line_id, days LIMIT $6) t
 	JOIN warranty_tracking w ON w.id = t.warranty_id JOIN boats b ON b.id = w.boat_id JOIN organization_settings o ON o.org_id = w.org_id
-	LEFT JOIN equipment e ON e.id = w.equipment_id LEFT JOIN warranty_lines l ON l.id = t.line_id`
+	JOIN organizations g ON g.id = w.org_id LEFT JOIN equipment e ON e.id = w.equipment_id LEFT JOIN warranty_lines l ON l.id = t.line_id`
 
 func dueAfter(ctx context.Context, tx *db.Tx, after remindAt) ([]reminder, error) {
 	latest := addDays(Today(tx.Now(), ""), 1)

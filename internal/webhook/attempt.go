@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
@@ -39,6 +40,13 @@ func (s *Service) attempt(ctx context.Context, j *job.Job[DeliverArgs], d Delive
 	if w.Status != Active && d.Cause == ByEvent {
 		return s.keep(ctx, j, d) // it was recorded while the endpoint was being stopped
 	}
+	open, err := account.IsOpen(ctx, s.db, w.OrgID)
+	if err != nil {
+		return err
+	}
+	if !open { // deleted: what waits is kept, should it come back
+		return s.db.Transact(ctx, func(tx *db.Tx) error { return hold(ctx, tx, j, d) })
+	}
 	r := s.send(ctx, w, d.EventID, []byte(d.RequestBody))
 	if ctx.Err() != nil && !r.ok() {
 		return ctx.Err() // we stop: the failure is ours
@@ -61,12 +69,16 @@ func (s *Service) keep(ctx context.Context, j *job.Job[DeliverArgs], d Delivery)
 		if w.Status == Active {
 			return fault.New(fault.Stale, "the webhook was resumed at this moment") // the job's next attempt sends it
 		}
-		_, err = tx.Exec(ctx, "UPDATE webhook_deliveries SET status = 'held', next_attempt_at = NULL WHERE id = $1 AND status = 'pending'", d.ID)
-		if err != nil {
-			return err
-		}
-		return j.Complete(ctx, tx)
+		return hold(ctx, tx, j, d)
 	})
+}
+
+func hold(ctx context.Context, tx *db.Tx, j *job.Job[DeliverArgs], d Delivery) error {
+	_, err := tx.Exec(ctx, "UPDATE webhook_deliveries SET status = 'held', next_attempt_at = NULL WHERE id = $1 AND status = 'pending'", d.ID)
+	if err != nil {
+		return err
+	}
+	return j.Complete(ctx, tx)
 }
 
 // settle records how an attempt ended, and what follows from it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
@@ -42,6 +43,9 @@ func (s *Service) Consume(ctx context.Context, tx *db.Tx, e event.Envelope) (err
 	defer fault.Wrap(&err, "webhook.Consume %s", e.ID)
 	if e.OrgID == nil {
 		return nil // for operators, who are told otherwise
+	}
+	if open, err := account.IsOpen(ctx, tx, account.OrgID(*e.OrgID)); err != nil || !open {
+		return err // nothing leaves an organization that was deleted
 	}
 	all, err := db.Collect(ctx, tx, scanWebhook, selectWebhook+" WHERE org_id = $1 ORDER BY id", *e.OrgID)
 	if err != nil {

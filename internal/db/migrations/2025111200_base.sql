@@ -10,7 +10,8 @@ CREATE TABLE users (
     language TEXT NOT NULL DEFAULT 'en',
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    deleted_at BIGINT
+    deleted_at BIGINT, -- when its person asked for it
+    erased_at BIGINT   -- when only the id was left
 );
 CREATE UNIQUE INDEX users_email ON users (email);
 
@@ -180,6 +181,19 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_org ON audit_log (org_id, at);
 CREATE INDEX audit_log_boat ON audit_log (boat_id, at);
+CREATE INDEX audit_log_address ON audit_log (at) WHERE address <> '';
+
+-- What was erased, without a name: address_hash is keyed. Nothing refers to
+-- anything, for this outlives what it is about.
+CREATE TABLE erasures (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    user_id TEXT,
+    address_hash TEXT NOT NULL DEFAULT '',
+    org_id TEXT,
+    at BIGINT NOT NULL,
+    applied_at BIGINT
+);
 
 CREATE TABLE idempotency_keys (
     user_id TEXT NOT NULL,
@@ -487,6 +501,7 @@ DROP TABLE boat_uses;
 DROP TABLE boat_owners;
 DROP TABLE boats;
 DROP TABLE idempotency_keys;
+DROP TABLE erasures;
 DROP TABLE audit_log;
 DROP TABLE invitations;
 DROP TABLE personal_tokens;
