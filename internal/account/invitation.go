@@ -275,7 +275,7 @@ func (s *Service) invitedUser(ctx context.Context, tx *db.Tx, i Invitation, hash
 		return user, err
 	}
 	if hash == "" {
-		return "", fault.New(fault.Conflict, "the account of %s was deleted: ask for an invitation to another address", i.Email)
+		return "", fault.New(fault.Conflict, "the account of %s was deleted: signing in within 30 days keeps it, or ask for an invitation to another address", i.Email)
 	}
 	return insertUser(ctx, tx, User{Email: i.Email, Name: orDefault(name, i.Email), EmailVerified: true}, hash, false)
 }

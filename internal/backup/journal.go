@@ -17,7 +17,7 @@ import (
 
 // Journal is a file of lines beside the database. It only grows, and stays what
 // it is when the database is exchanged for an older one.
-type Journal struct{ path string }
+type Journal struct{ file string }
 
 // ErasureJournal is the installation's list of what was erased. Each backup has
 // a copy, and a restore adds what the backups know to the one that is there.
@@ -25,8 +25,8 @@ func ErasureJournal(c config.Config) Journal { return Journal{c.ErasureJournal()
 
 // Lines are those of the file, none when there is no file.
 func (j Journal) Lines() (_ [][]byte, err error) {
-	defer fault.Wrap(&err, "read %s", filepath.Base(j.path))
-	text, err := os.ReadFile(j.path)
+	defer fault.Wrap(&err, "read %s", filepath.Base(j.file))
+	text, err := os.ReadFile(j.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -36,8 +36,8 @@ func (j Journal) Lines() (_ [][]byte, err error) {
 // Append adds lines, which are on the platter when it returns. Of several that
 // append at once, each one's lines stay together.
 func (j Journal) Append(lines [][]byte) (err error) {
-	defer fault.Wrap(&err, "append to %s", filepath.Base(j.path))
-	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	defer fault.Wrap(&err, "append to %s", filepath.Base(j.file))
+	f, err := os.OpenFile(j.file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return diskError(err)
 	}
@@ -46,7 +46,7 @@ func (j Journal) Append(lines [][]byte) (err error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return diskError(err)
 	}
-	return syncDir(filepath.Dir(j.path))
+	return syncDir(filepath.Dir(j.file))
 }
 
 func splitLines(text []byte) (lines [][]byte) {

@@ -461,6 +461,36 @@ func TestRestoreToANewHome(t *testing.T) {
 	})
 }
 
+// A new home knows what was erased after its backup from a later one, and its
+// first start erases it.
+func TestANewHomeKnowsWhatWasErasedSince(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		t.Helper()
+		journal := backup.ErasureJournal(b.config)
+		older := b.create()
+		if err := journal.Append([][]byte{[]byte(`{"id":"1"}`), []byte(`{"id":"2"}`)}); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.Add(time.Hour)
+		newer := b.create()
+		if err := os.Remove(b.config.ErasureJournal()); err != nil {
+			t.Fatal(err)
+		}
+		if report, err := b.service().Verify(t.Context(), newer.ID, backup.VerifyOptions{Sample: 1}); err != nil || report.Err() != nil {
+			t.Error(report, err)
+		}
+		to := filepath.Join(t.TempDir(), "new")
+		if _, err := b.service().Restore(t.Context(), older.ID, backup.RestoreOptions{To: to}); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := backup.ErasureJournal(config.Config{Home: to}).Lines()
+		if err != nil || len(lines) != 2 || string(lines[1]) != `{"id":"2"}` {
+			t.Errorf("%s, %v", lines, err)
+		}
+	})
+}
+
 // otherProcess is one more that uses the database, until the function is called.
 func (b *bundle) otherProcess() func() {
 	b.t.Helper()
