@@ -10,7 +10,7 @@ import (
 // identify finds the user whom the provider names, or makes one.
 func (s *Service) identify(ctx context.Context, tx *db.Tx, c oidcClaims, address string) (User, error) {
 	u, err := db.One(ctx, tx, scanUser, `SELECT u.id, u.email, u.name, u.email_verified, u.language, u.created_at
-		FROM user_identities i JOIN users u ON u.id = i.user_id WHERE i.issuer = $1 AND i.subject = $2 AND u.deleted_at IS NULL`,
+		FROM user_identities i JOIN users u ON u.id = i.user_id WHERE i.issuer = $1 AND i.subject = $2 AND u.erased_at IS NULL`,
 		s.config.OIDC.Issuer, c.Subject)
 	if !fault.Is(err, fault.NotFound) {
 		return u, err
@@ -19,7 +19,7 @@ func (s *Service) identify(ctx context.Context, tx *db.Tx, c oidcClaims, address
 	if !ok || !c.verified() {
 		return u, fault.New(fault.Forbidden, "%s has not confirmed your e-mail address: confirm it there, or sign in with your password", s.config.OIDC.Name)
 	}
-	u, err = db.One(ctx, tx, scanUser, "SELECT "+userColumns+" FROM users WHERE email = $1 AND deleted_at IS NULL", email)
+	u, err = db.One(ctx, tx, scanUser, "SELECT "+userColumns+" FROM users WHERE email = $1 AND erased_at IS NULL", email)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		if u, err = s.registerIdentity(ctx, tx, c, email, address); err != nil {

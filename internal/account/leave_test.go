@@ -56,7 +56,7 @@ func TestAnAccountIsDeleted(t *testing.T) {
 		ada := b.actor("ada@example.org", "", "")
 		org := ada.Orgs(Admin)[0]
 		bo := b.actor("bo@example.org", org, Member)
-		if _, err := b.Invite(t.Context(), ada, org, "eve@example.org", Viewer); err != nil {
+		if _, err := b.Invite(t.Context(), ada, org, Inviting{Email: "eve@example.org", Role: Viewer}); err != nil {
 			t.Fatal(err)
 		}
 		eve := b.actor("eve@example.org", org, Viewer)

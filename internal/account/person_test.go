@@ -35,7 +35,7 @@ func TestAddressesInAText(t *testing.T) {
 func (b *bench) mention(who Actor, address string) OrgID {
 	b.t.Helper()
 	org := who.Orgs(Admin)[0]
-	if _, err := b.Invite(b.t.Context(), who, org, address, Viewer); err != nil {
+	if _, err := b.Invite(b.t.Context(), who, org, Inviting{Email: address, Role: Viewer}); err != nil {
 		b.t.Fatal(err)
 	}
 	return org
