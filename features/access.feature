@@ -93,3 +93,26 @@ Feature: Who may see what
     When the operator stops the server, restores the backup and consents to the loss
     Then only the running sale still names anybody, and the mate cannot sign in
     And the operator sees the erasures in a list that names nobody
+
+  Scenario: Register, verify, sign in, refresh, sign out everywhere
+    Given a captain whose server sends mail
+    When "ada@example.org" registers with the organization "Ada's boats"
+    Then "ada@example.org" has a mail with a link that confirms the address, once
+    When "ada@example.org" signs in
+    And the captain refreshes their session
+    Then the new token works
+    When they sign in on another device, and sign out everywhere there
+    Then the new token works no more
+    And the new refresh token works no more
+    And neither token of the other device works
+
+  Scenario: TOTP and a recovery code
+    Given a captain whose server sends mail, in the morning of 2026-05-04
+    When the captain turns on a second factor
+    Then the password alone signs in no more
+    And a code of the captain's device signs in, once
+    When the captain signs in with a recovery code
+    Then a mail tells the captain that 9 are left
+    And the recovery code signs in no more
+    When the captain turns the second factor off with another one
+    Then the password alone signs in again

@@ -61,6 +61,7 @@ func (w *world) notificationSteps(sc *godog.ScenarioContext) {
 	i.textSteps(sc)
 	i.quietSteps(sc)
 	i.accessSteps(sc)
+	i.signInSteps(sc)
 	sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) {
 		return ctx, errors.Join(i.line.breaks(), i.workers.end())
 	})

@@ -48,10 +48,10 @@ func (w *waits) taken() []time.Duration {
 func TestFailuresFromEverywhereSlowAnAccount(t *testing.T) {
 	t.Parallel()
 	for _, email := range []string{"ada@example.org", "nobody@example.org"} {
-		w := &waits{}
-		each(t, func(c *Config) { c.Wait = w.wait }, func(t *testing.T, b *bench) {
+		each(t, nil, func(t *testing.T, b *bench) {
+			w := &waits{}
+			b.config.Wait = w.wait
 			b.user("ada@example.org", "", "")
-			w.taken()
 			for i := range 14 {
 				_, err := b.Login(t.Context(), email, "wrong", fmt.Sprint("203.0.113.", i), "")
 				wantKind(t, err, fault.Unauthenticated)
@@ -75,17 +75,15 @@ func TestFailuresFromEverywhereSlowAnAccount(t *testing.T) {
 
 func TestFewWaitAtOnce(t *testing.T) {
 	t.Parallel()
-	inside, leave := make(chan struct{}), make(chan struct{})
-	hold := func(context.Context, time.Duration) error {
-		inside <- struct{}{}
-		<-leave
-		return nil
-	}
-	w := &waits{}
-	each(t, func(c *Config) { c.Wait = w.wait }, func(t *testing.T, b *bench) {
+	each(t, nil, func(t *testing.T, b *bench) {
+		inside, leave := make(chan struct{}), make(chan struct{})
+		b.config.Wait = func(context.Context, time.Duration) error {
+			inside <- struct{}{}
+			<-leave
+			return nil
+		}
 		b.user("ada@example.org", "", "")
 		b.exec("INSERT INTO login_failures (email, address, failures, last_at) VALUES ('ada@example.org', '*', 50, " + fmt.Sprint(start.UnixMicro()) + ")")
-		b.config.Wait = hold
 		var all sync.WaitGroup
 		for range maxWaiting {
 			all.Go(func() {
@@ -107,7 +105,7 @@ func TestFewWaitAtOnce(t *testing.T) {
 		if len(b.waiting.n) != 0 {
 			t.Error(b.waiting.n)
 		}
-		b.config.Wait = w.wait
+		b.config.Wait = (&waits{}).wait
 		if err := b.signIn("ada@example.org", password); err != nil {
 			t.Error(err)
 		}
@@ -164,8 +162,8 @@ func TestAMailedLinkEndsTheLocks(t *testing.T) {
 
 func TestAnOperatorAndAnAdminUnlock(t *testing.T) {
 	t.Parallel()
-	w := &waits{}
-	each(t, func(c *Config) { c.Wait = w.wait }, func(t *testing.T, b *bench) {
+	each(t, nil, func(t *testing.T, b *bench) {
+		b.config.Wait = (&waits{}).wait
 		admin := b.actor("admin@example.org", "", "")
 		org := admin.Orgs(Admin)[0]
 		manager := b.actor("manager@example.org", org, Manager)
