@@ -78,6 +78,7 @@ type Grant struct {
 type Place struct {
 	OrgID OrgID
 	Boat  BoatID
+	Name  string
 }
 
 // offer is a grant that waits in an invitation.
@@ -162,7 +163,30 @@ func (s *Service) Grant(ctx context.Context, tx *db.Tx, who Actor, at Place, n N
 	if err := s.take(ctx, tx, who, at.OrgID, user.ID, o); err != nil {
 		return g, err
 	}
-	return grantOf(ctx, tx, at.Boat, user.ID)
+	if g, err = grantOf(ctx, tx, at.Boat, user.ID); err != nil {
+		return g, err
+	}
+	return g, s.mailGrant(ctx, tx, who, at, user, g)
+}
+
+// mailGrant tells somebody with an account what they were given, once an hour for
+// each boat at most.
+func (s *Service) mailGrant(ctx context.Context, tx *db.Tx, who Actor, at Place, to User, g Grant) error {
+	due, err := countMail(ctx, tx, mailGranted+":"+string(at.Boat), to.Email)
+	if err != nil || !due || to.ID == who.UserID {
+		return err
+	}
+	org, err := db.One(ctx, tx, db.Scalar[string], "SELECT name FROM organizations WHERE id = $1", at.OrgID)
+	if err != nil {
+		return err
+	}
+	ends := "–"
+	if g.ExpiresAt != nil {
+		ends = g.ExpiresAt.Format("2006-01-02 15:04 UTC")
+	}
+	return s.send(ctx, tx, mailGranted, to, map[string]string{
+		"link": s.config.BaseURL + "/boats/" + string(at.Boat), "inviter_name": who.Name, "organization_name": org, "boat_name": at.Name, "ends": ends,
+	})
 }
 
 // take gives a user what an offer says, from now on.

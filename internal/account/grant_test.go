@@ -13,7 +13,7 @@ import (
 // boat makes a row of an organization's, as the package that keeps boats does.
 func (b *bench) boat(org OrgID) Place {
 	b.t.Helper()
-	at := Place{OrgID: org, Boat: BoatID(db.NewID())}
+	at := Place{OrgID: org, Boat: BoatID(db.NewID()), Name: "Nemo"}
 	err := b.db.Transact(b.t.Context(), func(tx *db.Tx) error {
 		_, err := tx.Exec(b.t.Context(), `INSERT INTO boats (id, org_id, slug, name, name_fold, search_fold, created_at, updated_at)
 			VALUES ($1, $2, $1, 'Nemo', 'nemo', 'nemo', 0, 0)`, at.Boat, org)
@@ -242,6 +242,30 @@ func TestAGrantWaitsInAnInvitation(t *testing.T) {
 		}
 		if until := cy.Grants[first.Boat].Until; until == nil || until.Sub(b.db.Now()) != 8*time.Hour { // from when it was accepted
 			t.Errorf("crew until %v", until)
+		}
+	})
+}
+
+func TestAGuestIsTold(t *testing.T) {
+	t.Parallel()
+	eachMailed(t, func(t *testing.T, b *bench, p *postbox) {
+		b.config.SkipVerification = true
+		ada := b.actor("ada@example.org", "", "")
+		at := b.boat(ada.Orgs(Admin)[0])
+		b.user("bo@example.org", "", "")
+		p.taken()
+		for range 2 { // the second replaces the first, and is not told within the hour
+			if _, err := b.grant(ada, at, NewGrant{Email: "bo@example.org", Preset: Crew}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mails := p.taken()
+		if len(mails) != 1 {
+			t.Fatalf("%+v", mails)
+		}
+		m := mails[0]
+		if m.Kind != mailGranted || m.To != "bo@example.org" || m.Vars["boat_name"] != "Nemo" || m.Vars["ends"] != "2026-05-01 16:00 UTC" || m.Vars["inviter_name"] != ada.Name {
+			t.Errorf("%+v", m)
 		}
 	})
 }

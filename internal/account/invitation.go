@@ -50,6 +50,7 @@ type Accepted struct {
 
 const (
 	mailInvitation   = "account.invitation"
+	mailGranted      = "account.granted"
 	invitationPrefix = "ndi_"
 	invitationTTL    = 7 * 24 * time.Hour
 	// maxInvitations is how many may be open in an organization: it is mail to

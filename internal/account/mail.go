@@ -18,6 +18,8 @@ import (
 //   - account.recovery_code_used: left, address; somebody signed in with one
 //   - account.exists: link; somebody registered an address that has an account
 //   - account.invitation: link, inviter_name, organization_name, expires_on
+//   - account.granted: link, inviter_name, organization_name, boat_name, ends (a
+//     date and time in UTC, or a dash)
 //
 // A link may carry a secret: variables are sealed where they wait, never logged.
 type Mail struct {

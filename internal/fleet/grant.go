@@ -52,7 +52,7 @@ func (s *Service) place(ctx context.Context, q db.Querier, who account.Actor, bo
 	if err != nil {
 		return account.Place{}, err
 	}
-	return account.Place{OrgID: names[0].OrgID, Boat: boat}, nil
+	return account.Place{OrgID: names[0].OrgID, Boat: boat, Name: names[0].Name}, nil
 }
 
 // NamesNow is Names outside a transaction.

@@ -119,6 +119,7 @@ const unreached = "notification.unreached"
 // nobody can turn them off, and they are no events.
 var letters = map[string]kind{
 	"account.invitation":     {needs: []string{"link"}, also: []string{"inviter_name", "expires_on"}},
+	"account.granted":        {needs: []string{"link"}, also: []string{"inviter_name", "ends"}},
 	"account.verify_email":   {needs: []string{"link"}, also: []string{"expires_on"}},
 	"account.reset_password": {needs: []string{"link"}, also: []string{"minutes"}},
 	"account.locked":         {needs: []string{"minutes", "link"}, also: []string{"address"}},
