@@ -4,10 +4,12 @@ package features
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -46,7 +48,8 @@ func run(t *testing.T, database func(*testing.T) string) {
 	var said bytes.Buffer // what the runner says, of which each write may be one letter
 	suite := godog.TestSuite{
 		ScenarioInitializer: func(sc *godog.ScenarioContext) {
-			w := &world{t: stepTB{t}, database: database(t)}
+			tb := newStepTB(t)
+			w := &world{t: tb, database: database(t)}
 			sc.After(func(ctx context.Context, s *godog.Scenario, err error) (context.Context, error) {
 				if err == nil && isCore(s) {
 					core.Add(1)
@@ -54,6 +57,7 @@ func run(t *testing.T, database func(*testing.T) string) {
 				return ctx, nil
 			})
 			w.steps(sc)
+			sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) { return ctx, tb.end() }) // the last hook
 		},
 		Options: &godog.Options{Format: "progress", NoColors: true, Output: &said, Paths: []string{"."}, TestingT: t, Strict: true},
 	}
@@ -73,13 +77,43 @@ func isCore(s *godog.Scenario) bool {
 }
 
 // stepTB makes a failure in a step one of its scenario: the runner reports a
-// panic as the step's error.
-type stepTB struct{ testing.TB }
+// panic as the step's error. What a scenario started ends with it.
+type stepTB struct {
+	testing.TB
+	ctx    context.Context //nolint:containedctx // as testing.TB's own
+	cancel context.CancelFunc
+	ends   []func()
+}
 
-func (s stepTB) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
-func (s stepTB) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-func (s stepTB) Error(args ...any)                 { panic(fmt.Sprint(args...)) }
-func (s stepTB) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func newStepTB(t *testing.T) *stepTB {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	return &stepTB{TB: t, ctx: ctx, cancel: cancel}
+}
+
+func (s *stepTB) Context() context.Context { return s.ctx }
+func (s *stepTB) Cleanup(f func())         { s.ends = append(s.ends, f) }
+
+// end runs the cleanups, the last one first, as testing does.
+func (s *stepTB) end() (err error) {
+	s.cancel()
+	for _, f := range slices.Backward(s.ends) {
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					err = errors.Join(err, fmt.Errorf("cleanup: %v", p))
+				}
+			}()
+			f()
+		}()
+	}
+	return err
+}
+
+func (s *stepTB) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (s *stepTB) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (s *stepTB) Error(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (s *stepTB) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 var stepLine = regexp.MustCompile(`(?m)^\s*(@core)?\s*Scenario`)
 

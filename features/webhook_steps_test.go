@@ -70,7 +70,7 @@ func (w *world) webhookSteps(sc *godog.ScenarioContext) {
 // atHome is a server whose operator lists this machine. Sessions outlast the hours
 // that its clock skips.
 func (h *hook) atHome(now func() time.Time) error {
-	h.server = apptest.New(h.t, apptest.Options{Database: h.database, Settings: []string{"EGRESS_ALLOW=127.0.0.1", "SESSION_IDLE=24h"}, Now: now})
+	h.server = apptest.New(h.t, apptest.Options{Database: h.database, Settings: []string{"EGRESS_ALLOW=127.0.0.1", "SESSION_IDLE=30d", "JWT_EXPIRATION=30d"}, Now: now})
 	h.captain = h.server.User(captain, "", "")
 	h.receiver = httptest.NewServer(http.HandlerFunc(h.receive))
 	h.t.Cleanup(h.receiver.Close)
