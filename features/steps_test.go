@@ -85,6 +85,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.webhookSteps(sc)
 	w.notificationSteps(sc)
 	w.guestSteps(sc)
+	w.saleSteps(sc)
 	w.personSteps(sc)
 }
 

@@ -23,6 +23,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
+	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
 )
@@ -33,6 +34,7 @@ type Services struct {
 	Boats         *fleet.Service
 	Documents     *document.Service
 	Warranties    *warranty.Service
+	Sales         *sale.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Jobs          *job.Queue
@@ -116,6 +118,7 @@ func New(s Services, c Config) *API {
 	a.documentOperations()
 	a.searchOperations()
 	a.warrantyOperations()
+	a.saleOperations()
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()

@@ -17,6 +17,7 @@ const (
 	moneyTitle   = "Invoice of the yard"
 	secretAmount = "48213.57"
 	sisterName   = "Ariadne"
+	buyerAddress = "secret.buyer@example.org"
 )
 
 // harbour is an organization with two boats and papers of every class on each,
@@ -81,6 +82,7 @@ func (h *harbour) boatWithPapers(t *testing.T, admin *apptest.Client, name strin
 		"boat_id": boat, "item_name": "Engine of " + name, "provider": "Yanmar", "purchase_date": "2026-01-15", "warranty_period_months": 12,
 		"coverage_amount": 48213.57, "currency": "EUR", "transferable": true, "transfer_cost": 48213.57,
 	})
+	h.sale = id("/api/sales", map[string]string{"boat_id": boat, "buyer_email": strings.ToLower(name) + "-" + buyerAddress})
 	h.claim = id("/api/warranties/"+h.warranty+"/claims", map[string]any{"estimate_parts": 48213.57, "currency": "EUR"})
 	for title, class := range map[string]string{"Manual": "open", moneyTitle: "money", privateTitle: "personal"} {
 		amount := map[string]string{"open": "none", "money": secretAmount, "personal": secretAmount}[class]
@@ -106,9 +108,9 @@ func TestNobodySeesMoreThanTheirClass(t *testing.T) {
 	apptest.Each(t, apptest.Options{}, func(t *testing.T, s *apptest.Server) {
 		h := newHarbour(t, s)
 		hidden := map[string][]string{
-			"admin": nil, "viewer": {privateTitle, moneyTitle, secretAmount}, "member": {privateTitle},
-			"guest viewer": {privateTitle, moneyTitle, secretAmount, sisterName, h.sister}, "guest editor": {privateTitle, moneyTitle, secretAmount, sisterName, h.sister},
-			"guest who sees money": {privateTitle, sisterName, h.sister},
+			"admin": nil, "viewer": {privateTitle, moneyTitle, secretAmount, buyerAddress}, "member": {privateTitle},
+			"guest viewer": {privateTitle, moneyTitle, secretAmount, buyerAddress, sisterName, h.sister}, "guest editor": {privateTitle, moneyTitle, secretAmount, buyerAddress, sisterName, h.sister},
+			"guest who sees money": {privateTitle, "ariadne-", sisterName, h.sister},
 		}
 		found := map[string]map[string]bool{}
 		for path, item := range s.API.OpenAPI().Paths {
@@ -122,7 +124,7 @@ func TestNobodySeesMoreThanTheirClass(t *testing.T) {
 						t.Errorf("%s shows %q to the %s: %s", item.Get.OperationID, text, who, around(body, text))
 					}
 				}
-				for _, text := range []string{privateTitle, moneyTitle, secretAmount, h.boat} {
+				for _, text := range []string{privateTitle, moneyTitle, secretAmount, buyerAddress, h.boat} {
 					if bytes.Contains(body, []byte(text)) {
 						if found[who] == nil {
 							found[who] = map[string]bool{}
@@ -133,8 +135,8 @@ func TestNobodySeesMoreThanTheirClass(t *testing.T) {
 			}
 		}
 		for who, want := range map[string][]string{ // else the texts would be nowhere, and the test could not fail
-			"admin": {privateTitle, moneyTitle, secretAmount, h.boat}, "member": {moneyTitle, secretAmount, h.boat}, "viewer": {h.boat},
-			"guest viewer": {h.boat}, "guest editor": {h.boat}, "guest who sees money": {moneyTitle, secretAmount, h.boat},
+			"admin": {privateTitle, moneyTitle, secretAmount, buyerAddress, h.boat}, "member": {moneyTitle, secretAmount, buyerAddress, h.boat}, "viewer": {h.boat},
+			"guest viewer": {h.boat}, "guest editor": {h.boat}, "guest who sees money": {moneyTitle, secretAmount, buyerAddress, h.boat},
 		} {
 			for _, text := range want {
 				if !found[who][text] {

@@ -91,6 +91,9 @@ var Permissions = map[string]Permission{
 	"list-claim-documents": viewer, "link-claim-document": member, "unlink-claim-document": member,
 	"list-claim-log": viewer, "add-claim-log": member, "make-claim-package": {Role: account.Member, Fresh: true},
 
+	"list-sales": signedIn, "list-boat-sales": member, "create-sale": manager, "get-sale": member, "update-sale": manager, "cancel-sale": manager,
+	"get-checklist": member, "tick-checklist": manager,
+
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,
 	"get-notification-preferences": signedIn, "put-notification-preferences": signedIn,

@@ -23,7 +23,7 @@ type guests struct {
 // counts.
 func atBoat(path, id string) bool {
 	switch strings.Split(path, "/")[2] {
-	case "boats", "documents", "equipment", "warranties":
+	case "boats", "documents", "equipment", "warranties", "sales":
 		return strings.Contains(path, "{") || strings.Contains(bodies[id], "BOAT") || id == "upload-document"
 	}
 	return false

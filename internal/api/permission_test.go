@@ -63,6 +63,10 @@ var bodies = map[string]string{
 	"update-claim":        `{"story":"It stopped"}`,
 	"add-claim-log":       `{"direction":"sent","channel":"phone","text":"They call back"}`,
 
+	"create-sale":    `{"boat_id":"BOAT","buyer_email":"buyer@example.org"}`,
+	"update-sale":    `{"buyer_name":"Bo"}`,
+	"tick-checklist": `[{"id":"no-liens","done":true}]`,
+
 	"create-grant": `{"user_email":"INVITED","preset":"crew"}`,
 
 	"create-webhook":    `{"url":"RECEIVER","event_types":["*"]}`,
@@ -76,9 +80,9 @@ var bodies = map[string]string{
 
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
-	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job string
-	webhook, delivery                                                                   string
-	invited, member, invitation                                                         string // the last two only where a path names one
+	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job, sale string
+	webhook, delivery                                                                         string
+	invited, member, invitation                                                               string // the last two only where a path names one
 }
 
 func TestPermissionWalk(t *testing.T) {
@@ -198,6 +202,7 @@ func (w *walk) fixture(t *testing.T) fixture {
 		"boat_id": f.boat, "item_name": "Main engine", "provider": "Yanmar", "purchase_date": "2026-01-15", "warranty_period_months": 12,
 	})
 	f.claim = id("/api/warranties/"+f.warranty+"/claims", nil)
+	f.sale = id("/api/sales", map[string]string{"boat_id": f.boat, "buyer_email": "buyer@example.org"})
 	text := c.Upload("note.txt", []byte(strings.Repeat("walked ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
 	picture := c.Upload("photo.png", pictureOf(t, w.n), "boat_id="+f.boat, "type=PHO")
 	f.document, f.image, f.job = string(text.ID), string(picture.ID), text.JobID
@@ -325,6 +330,8 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		admin.Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
 	case "reset-notification-template":
 		w.call(admin, http.MethodPut, path, "put-notification-template", *f)
+	case "create-sale": // a boat has one open sale at most
+		admin.Want(http.StatusOK, "POST", "/api/sales/"+f.sale+"/cancel", nil)
 	case "end-grant":
 		admin.Want(http.StatusCreated, "POST", "/api/boats/"+f.boat+"/grants", map[string]any{"user_email": f.invited, "level": "viewer"})
 		f.member = f.invited
@@ -393,7 +400,7 @@ func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) appte
 // fill puts the fixture's ids into a path.
 func fill(path string, f fixture) string {
 	first := map[string]string{
-		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job,
+		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job, "sales": f.sale,
 		"auth": "another", "notifications": "another", "notification-templates": "warranty.expired:email:en",
 		"webhooks": f.webhook, "deliveries": f.delivery,
 	}[strings.Split(path, "/")[2]]

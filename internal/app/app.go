@@ -35,6 +35,7 @@ import (
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/notify"
+	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
 )
@@ -56,6 +57,7 @@ type App struct {
 	Boats         *fleet.Service
 	Documents     *document.Service
 	Warranties    *warranty.Service
+	Sales         *sale.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Events        *event.Outbox
@@ -109,7 +111,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -204,6 +206,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
+	a.Sales = sale.New(a.DB, a.Accounts, a.Boats, a.Events)
 	client, err := a.guarded()
 	if err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"navidocs/internal/db"
 )
 
-// People is what this package keeps about people: owners of boats, contacts,
-// buyers, and what somebody wrote about equipment.
+// People is what this package keeps about people: owners of boats, contacts, and
+// what somebody wrote about equipment.
 type People struct{}
 
 var _ account.PersonalData = People{}
@@ -66,31 +66,6 @@ func contacts(ctx context.Context, q db.Querier, p account.Person) ([]Contact, e
 	return db.Collect(ctx, q, scanContact, selectContact+" WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
 }
 
-// buyer is whom a boat was offered to.
-type buyer struct {
-	id     string
-	org    account.OrgID
-	Boat   BoatID `json:"boat_id"`
-	Email  string `json:"buyer_email"`
-	Status string `json:"status"`
-}
-
-// runs reports whether a sale still needs to know its buyer.
-func (b buyer) runs() bool { return b.Status != "completed" && b.Status != "cancelled" }
-
-func buyers(ctx context.Context, q db.Querier, p account.Person) ([]buyer, error) {
-	var w db.Where
-	w.Add("buyer_email <> ''")
-	if p.Address != "" {
-		w.Add("lower(buyer_email) = ?", p.Address)
-	}
-	within(&w, "org_id", p)
-	return db.Collect(ctx, q, func(r db.Row) (b buyer, err error) {
-		err = r.Scan(&b.id, &b.org, &b.Boat, &b.Email, &b.Status)
-		return b, err
-	}, "SELECT id, org_id, boat_id, buyer_email, status FROM sale_workflows WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
-}
-
 // Holdings implements account.PersonalData.
 func (People) Holdings(ctx context.Context, q db.Querier, p account.Person, put func(account.Holding) error) error {
 	if p.User != "" {
@@ -110,13 +85,6 @@ func (People) Holdings(ctx context.Context, q db.Querier, p account.Person, put 
 	}
 	for _, c := range known {
 		all = append(all, account.Holding{Kind: "contact", ID: string(c.ID), OrgID: &c.OrgID, Data: c})
-	}
-	buying, err := buyers(ctx, q, p)
-	if err != nil {
-		return err
-	}
-	for _, b := range buying {
-		all = append(all, account.Holding{Kind: "buyer", ID: b.id, OrgID: &b.org, Data: b})
 	}
 	for _, h := range all {
 		if err := put(h); err != nil {
@@ -143,25 +111,18 @@ func (People) Addresses(ctx context.Context, q db.Querier) (all []string, err er
 	for _, c := range known {
 		all = append(all, c.Email)
 	}
-	buying, err := buyers(ctx, q, anybody)
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range buying {
-		all = append(all, account.AddressesIn(b.Email)...)
-	}
 	texts, err := account.AddressesOf(ctx, q, notes)
 	return append(all, texts...), err
 }
 
 // Erase implements account.PersonalData: an owner loses the name and how they
 // are reached, not their share; a contact loses the person, and its own name
-// where it is a person itself; a buyer whom a running sale needs is kept.
+// where it is a person itself.
 func (People) Erase(ctx context.Context, tx *db.Tx, p account.Person) (out []account.Outcome, err error) {
 	if p.User != "" {
 		return nil, nil
 	}
-	for _, erase := range []func(context.Context, *db.Tx, account.Person) ([]account.Outcome, error){eraseOwners, eraseContacts, eraseBuyers} {
+	for _, erase := range []func(context.Context, *db.Tx, account.Person) ([]account.Outcome, error){eraseOwners, eraseContacts} {
 		some, err := erase(ctx, tx, p)
 		if err != nil {
 			return nil, err
@@ -219,21 +180,4 @@ func (c *Contact) unname() {
 		c.Name, c.Address, c.Website, c.AccountNumber = account.Erased, "", "", ""
 	}
 	c.Person, c.Email, c.Phone, c.Notes = "", "", "", ""
-}
-
-func eraseBuyers(ctx context.Context, tx *db.Tx, p account.Person) (out []account.Outcome, err error) {
-	all, err := buyers(ctx, tx, p)
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range all {
-		o := account.Outcome{Kind: "buyer", ID: b.id, OrgID: &b.org, Erased: !b.runs()}
-		if b.runs() {
-			o.Why = "the sale is " + b.Status + " and needs its buyer: complete or cancel it, then erase again"
-		} else if _, err := tx.Exec(ctx, "UPDATE sale_workflows SET buyer_email = '', updated_at = $1 WHERE id = $2", db.Micros(tx.Now()), b.id); err != nil {
-			return nil, err
-		}
-		out = append(out, o)
-	}
-	return out, nil
 }

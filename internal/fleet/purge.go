@@ -21,7 +21,6 @@ func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 		{"boat_grants", "boat_id", "org_id = $1"},
 		{"boat_owners", "id", "boat_id" + ofBoats},
 		{"boat_uses", "id", "boat_id" + ofBoats},
-		{"sale_workflows", "id", "org_id = $1"},
 		{"equipment", "id", "org_id = $1"},
 		{"engines", "id", "boat_id" + ofBoats},
 		{"boats", "id", "org_id = $1"},
