@@ -316,7 +316,7 @@ func TestEveryItemIsWhole(t *testing.T) {
 
 func TestTheFlagSaysTheRegion(t *testing.T) {
 	t.Parallel()
-	for flag, want := range map[string]Region{"US": US, " usa ": US, "GB": UK, "JE": UK, "FR": EU, "": EU, "KY": EU} {
+	for flag, want := range map[string]Region{"US": US, "usa": US, "GB": UK, "JE": UK, "FR": EU, "": EU, "KY": EU} {
 		if got := regionOf(flag); got != want {
 			t.Errorf("%q: %s", flag, got)
 		}
