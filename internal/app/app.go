@@ -255,7 +255,7 @@ func (a *App) newWebhooks(client *egress.Client) {
 
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
-		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers},
+		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers, event.Queue: event.Workers},
 		Observe: a.metrics.observeJob,
 	})
 }

@@ -65,6 +65,14 @@ func New(d *db.DB, jobs *job.Queue) *Outbox { return &Outbox{db: d, jobs: jobs} 
 // Subscribe adds a consumer; before the queue runs.
 func (o *Outbox) Subscribe(c Consumer) { o.consumers = append(o.consumers, c) }
 
+// Queue is where events wait to be dispatched, apart from work that takes long:
+// people and endpoints are told at once.
+const Queue = "events"
+
+// Workers is how many events are dispatched at once. Each is one short
+// transaction; what takes time is to wait for its turn.
+const Workers = 16
+
 // DispatchArgs ask for one event to be handed to the consumers.
 type DispatchArgs struct {
 	EventID string `json:"event_id"`
@@ -103,12 +111,12 @@ func (o *Outbox) Append(ctx context.Context, tx *db.Tx, e Event) (err error) {
 	if err != nil {
 		return err
 	}
-	return o.jobs.Enqueue(ctx, tx, DispatchArgs{EventID: id}, "")
+	return o.jobs.Enqueue(ctx, tx, DispatchArgs{EventID: id}, Queue)
 }
 
 // Jobs are the package's kinds of work.
 func (o *Outbox) Jobs() []job.Work {
-	return []job.Work{job.Define(job.Options[DispatchArgs]{MaxAttempts: 20}, o.dispatch)}
+	return []job.Work{job.Define(job.Options[DispatchArgs]{Queue: Queue, MaxAttempts: 20}, o.dispatch)}
 }
 
 // dispatch hands an event to all consumers, marks it, and ends its job, all in

@@ -82,6 +82,7 @@ type Options[T Args] struct {
 // Work is one kind of work, ready to be registered.
 type Work struct {
 	kind    string
+	queue   string
 	max     int
 	timeout time.Duration
 	add     func(*river.Workers, *Queue) error
@@ -97,7 +98,7 @@ func Define[T Args](o Options[T], f func(ctx context.Context, j *Job[T]) error) 
 		o.MaxAttempts = 5
 	}
 	var zero T
-	return Work{kind: zero.Kind(), max: o.MaxAttempts, timeout: o.Timeout, add: func(ws *river.Workers, q *Queue) error {
+	return Work{kind: zero.Kind(), queue: o.Queue, max: o.MaxAttempts, timeout: o.Timeout, add: func(ws *river.Workers, q *Queue) error {
 		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f, log: q.config.Log, observe: q.config.Observe})
 	}}
 }
@@ -443,9 +444,13 @@ const (
 	deadFor = 90 * 24 * time.Hour
 )
 
-// queues are the names of the queues and how many jobs run at once in each.
+// queues are the names of the queues and how many jobs run at once in each, 4
+// where the configuration does not say.
 func (q *Queue) queues() map[string]int {
 	all := map[string]int{river.QueueDefault: 4}
+	for _, w := range q.work {
+		all[cmp.Or(w.queue, river.QueueDefault)] = 4
+	}
 	for name, n := range q.config.Workers {
 		all[cmp.Or(name, river.QueueDefault)] = n
 	}
