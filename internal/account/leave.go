@@ -106,7 +106,7 @@ func (s *Service) leave(ctx context.Context, tx *db.Tx, who Actor, alone []Organ
 			return err
 		}
 	}
-	if err := endAccess(ctx, tx, Actor{UserID: who.UserID}, "the account was deleted"); err != nil {
+	if err := endAccess(ctx, tx, who.UserID, "the account was deleted"); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM personal_tokens WHERE user_id = $1", who.UserID); err != nil {

@@ -66,7 +66,7 @@ func (s *Service) reset(ctx context.Context, tx *db.Tx, who Actor, email, hash s
 	if err != nil {
 		return err
 	}
-	if err := endAccess(ctx, tx, who, "the password was reset"); err != nil {
+	if err := endAccess(ctx, tx, who.UserID, "the password was reset"); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM login_failures WHERE email = $1", email); err != nil {
@@ -78,20 +78,19 @@ func (s *Service) reset(ctx context.Context, tx *db.Tx, who Actor, email, hash s
 	return s.Audit(ctx, tx, who, Entry{Action: "password.reset", Kind: "user", SubjectID: string(who.UserID)})
 }
 
-// endAccess ends whatever else opens the actor's account: their sessions except
-// the one they act in, and links that set a password.
-func endAccess(ctx context.Context, tx *db.Tx, who Actor, why string) error {
-	_, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = $1, ended_why = $2 WHERE user_id = $3 AND id <> $4 AND ended_at IS NULL",
-		db.Micros(tx.Now()), why, who.UserID, who.SessionID)
+// endAccess ends what opens a user's account: their sessions, and links that set
+// a password.
+func endAccess(ctx context.Context, tx *db.Tx, user UserID, why string) error {
+	_, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = $1, ended_why = $2 WHERE user_id = $3 AND ended_at IS NULL", db.Micros(tx.Now()), why, user)
 	if err != nil {
 		return err
 	}
-	return endLinks(ctx, tx, resetLink(), who.UserID)
+	return endLinks(ctx, tx, resetLink(), user)
 }
 
-// ChangePassword sets the actor's password and ends their other sessions. A
-// wrong current one counts as a failed sign-in: a session that was left open is
-// no place to guess from.
+// ChangePassword sets the actor's password and ends all their sessions, the one
+// that asks too. A wrong current one counts as a failed sign-in: a session that
+// was left open is no place to guess from.
 func (s *Service) ChangePassword(ctx context.Context, who Actor, current, password string) (err error) {
 	defer fault.Wrap(&err, "account.ChangePassword")
 	if f := checkPassword(password, who.Email); f != nil {
@@ -114,7 +113,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Actor, current, passwo
 		if n == 0 {
 			return fault.New(fault.Conflict, "the password was changed elsewhere in this moment: sign in with the new one")
 		}
-		if err := endAccess(ctx, tx, who, "the password was changed"); err != nil {
+		if err := endAccess(ctx, tx, who.UserID, "the password was changed"); err != nil {
 			return err
 		}
 		return s.Audit(ctx, tx, who, Entry{Action: "password.changed", Kind: "user", SubjectID: string(who.UserID)})

@@ -62,8 +62,8 @@ func (a *API) recoveryOperations() {
 	})
 	add(a, op{
 		id: "change-password", method: http.MethodPost, path: "/api/auth/password/change", tag: "auth",
-		summary: "Change your password; your other sessions end",
+		summary: "Change your password; all your sessions end",
 	}, func(ctx context.Context, who account.Actor, in *changeInput) (*body[said], error) {
-		return answer(said{"the password is changed and your other sessions have ended"}, a.Accounts.ChangePassword(ctx, who, in.Body.Current, in.Body.Password))
+		return answer(said{"the password is changed and all your sessions have ended: sign in with it"}, a.Accounts.ChangePassword(ctx, who, in.Body.Current, in.Body.Password))
 	})
 }

@@ -100,8 +100,10 @@ func TestChangingAPassword(t *testing.T) {
 		problemOf(t, s, c.Want(http.StatusBadRequest, "POST", "/api/auth/password/change", change))
 		change["current"] = apptest.Password
 		c.Want(http.StatusOK, "POST", "/api/auth/password/change", change)
-		c.Want(http.StatusOK, "GET", "/api/auth/me", nil)
-		other.Want(http.StatusUnauthorized, "GET", "/api/auth/me", nil)
+		for _, ended := range []*apptest.Client{c, other} {
+			ended.Want(http.StatusUnauthorized, "GET", "/api/auth/me", nil)
+		}
+		s.SignIn("ada@example.org", "another long passphrase")
 	})
 }
 

@@ -130,9 +130,10 @@ var personal = map[string]bool{
 var endings = map[string]bool{"delete-me": true, "delete-organization": true, "restore-organization": true, "hand-over-organization": true}
 
 // ownAccess operations end or change what opens the caller's own account;
-// TestWhatOpensAnAccountIsOnePersons and TestASecondFactor walk them.
+// TestWhatOpensAnAccountIsOnePersons, TestChangingAPassword and TestASecondFactor
+// walk them.
 var ownAccess = map[string]bool{
-	"logout": true, "logout-all": true, "end-session": true, "delete-token": true,
+	"logout": true, "logout-all": true, "end-session": true, "delete-token": true, "change-password": true,
 	"confirm-totp": true, "make-recovery-codes": true, "end-totp": true,
 }
 
