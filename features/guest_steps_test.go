@@ -21,6 +21,7 @@ import (
 type guest struct {
 	*world
 	client *apptest.Client
+	viewer *apptest.Client // of the organization
 	paper  document.Document
 	stream *http.Response
 	ended  chan error
@@ -83,16 +84,9 @@ func (g *guest) findsOneBoat() error {
 }
 
 func (g *guest) follows() (err error) {
-	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodGet, g.server.URL+"/api/documents/"+string(g.paper.ID)+"/progress", nil)
+	g.stream, err = g.opens(g.t.Context(), g.client, "/api/documents/"+string(g.paper.ID)+"/progress", "") //nolint:bodyclose // the scenario's end closes it
 	if err != nil {
 		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+g.client.Token)
-	if g.stream, err = http.DefaultClient.Do(req); err != nil { //nolint:bodyclose // the scenario's end closes it
-		return err
-	}
-	if g.stream.StatusCode != http.StatusOK {
-		return fmt.Errorf("the stream answers %d", g.stream.StatusCode)
 	}
 	g.ended = make(chan error, 1)
 	go func() {
@@ -144,12 +138,13 @@ func (g *guest) privatePapers(amount int) error {
 	return nil
 }
 
-// readers are those who see what is open only.
+// readers are those who see what is open only: an inspector aboard and a viewer.
 func (g *guest) readers() []*apptest.Client {
 	if g.client == nil {
 		g.client = g.aboard("inspector@example.org", map[string]any{"preset": "inspector"})
+		g.viewer = g.server.User("viewer@example.org", g.captain.Org, account.Viewer)
 	}
-	return []*apptest.Client{g.client, g.server.User(fmt.Sprintf("viewer-%d@example.org", time.Now().UnixNano()), g.captain.Org, account.Viewer)}
+	return []*apptest.Client{g.client, g.viewer}
 }
 
 func (g *guest) seeNoAmount() error {

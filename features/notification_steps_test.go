@@ -234,25 +234,13 @@ func (i *informed) follows() error {
 		i.line = &line{}
 	}
 	ctx, stop := context.WithCancel(i.t.Context())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.server.URL+"/api/notifications/stream", nil)
-	if err != nil {
-		stop()
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+i.captain.Token)
-	if i.line.last != "" {
-		req.Header.Set("Last-Event-ID", i.line.last)
-	}
-	res, err := new(http.Client).Do(req) //nolint:bodyclose // read closes it
+	res, err := i.opens(ctx, i.captain, "/api/notifications/stream", i.line.last) //nolint:bodyclose // read closes it
 	if err != nil {
 		stop()
 		return err
 	}
 	i.line.stop, i.line.ended = stop, make(chan struct{})
 	go i.line.read(res)
-	if kind := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || kind != "text/event-stream" {
-		return fmt.Errorf("the stream answers %d, %s", res.StatusCode, kind)
-	}
 	return nil
 }
 

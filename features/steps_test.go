@@ -2,10 +2,12 @@ package features
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"net/http"
@@ -87,6 +89,27 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.guestSteps(sc)
 	w.saleSteps(sc)
 	w.personSteps(sc)
+}
+
+// opens opens a stream of server-sent events as a browser does, after the last id
+// that it has. The caller closes its body.
+func (w *world) opens(ctx context.Context, c *apptest.Client, path, last string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	res, err := new(http.Client).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if kind := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || kind != "text/event-stream" {
+		return nil, errors.Join(fmt.Errorf("the stream answers %d, %s", res.StatusCode, kind), res.Body.Close())
+	}
+	return res, nil
 }
 
 func (w *world) newServer() error {

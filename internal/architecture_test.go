@@ -50,6 +50,7 @@ func imports() map[string]string {
 		"job":                    "db fault",
 		"event":                  "job db fault",
 		"account":                account,
+		"account/accounttest":    "account fault",
 		"fleet":                  fleet,
 		"document":               document,
 		"document/extract":       "document/tesseract fault",

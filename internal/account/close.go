@@ -155,8 +155,7 @@ func (s *Service) purgeClosed(ctx context.Context) error {
 
 // purgeOwn removes an organization's rows of this package, the last of all.
 func (s *Service) purgeOwn(ctx context.Context, org OrgID) error {
-	err := s.inBatches(ctx, "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE org_id = $1 LIMIT $2)", org, tidyBatch)
-	if err != nil {
+	if err := s.db.DeleteInBatches(ctx, org, db.Rows{Table: "audit_log", Key: "id", Condition: "org_id = $1"}); err != nil {
 		return err
 	}
 	return s.db.Transact(ctx, func(tx *db.Tx) error {

@@ -209,8 +209,7 @@ func (s *Service) offerGrant(ctx context.Context, tx *db.Tx, who Actor, at Place
 	if err := LockOrganization(ctx, tx, at.OrgID); err != nil {
 		return Grant{}, err
 	}
-	i, err := db.One(ctx, tx, scanInvitation, "SELECT "+invitationColumns+" FROM invitations WHERE org_id = $1 AND email = $2 AND expires_at > $3",
-		at.OrgID, email, db.Micros(tx.Now()))
+	i, err := openInvitation(ctx, tx, at.OrgID, email)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		i = Invitation{OrgID: at.OrgID, Email: email, offers: []offer{o}}
@@ -221,7 +220,7 @@ func (s *Service) offerGrant(ctx context.Context, tx *db.Tx, who Actor, at Place
 		return Grant{}, err
 	default:
 		i.offers = append(slices.DeleteFunc(i.offers, func(x offer) bool { return x.BoatID == o.BoatID }), o)
-		if _, err := tx.Exec(ctx, "UPDATE invitations SET grants = $1 WHERE id = $2", offersText(i.offers), i.ID); err != nil {
+		if err := writeOffers(ctx, tx, i.ID, i.offers); err != nil {
 			return Grant{}, err
 		}
 		if err := s.auditInvitation(ctx, tx, who, i); err != nil {
@@ -313,25 +312,29 @@ func (s *Service) withdraw(ctx context.Context, tx *db.Tx, who Actor, at Place, 
 	if err := LockOrganization(ctx, tx, at.OrgID); err != nil {
 		return err
 	}
-	open, err := s.openInvitations(ctx, tx, at.OrgID)
+	gone := fault.New(fault.NotFound, "grant not found: it may have ended")
+	i, err := openInvitation(ctx, tx, at.OrgID, email)
+	if err != nil {
+		return orNoLink(err, gone)
+	}
+	left := slices.DeleteFunc(slices.Clone(i.offers), func(o offer) bool { return o.BoatID == at.Boat })
+	if len(left) == len(i.offers) {
+		return gone
+	}
+	if len(left) == 0 && i.Role == Nobody {
+		_, err = tx.Exec(ctx, "DELETE FROM invitations WHERE id = $1", i.ID)
+	} else {
+		err = writeOffers(ctx, tx, i.ID, left)
+	}
 	if err != nil {
 		return err
 	}
-	for _, i := range open {
-		left := slices.DeleteFunc(slices.Clone(i.offers), func(o offer) bool { return o.BoatID == at.Boat })
-		if i.Email != email || len(left) == len(i.offers) {
-			continue
-		}
-		query := "UPDATE invitations SET grants = $2 WHERE id = $1"
-		if len(left) == 0 && i.Role == Nobody {
-			query = "DELETE FROM invitations WHERE id = $1 AND grants <> $2"
-		}
-		if _, err := tx.Exec(ctx, query, i.ID, offersText(left)); err != nil {
-			return err
-		}
-		return s.Audit(ctx, tx, who, Entry{OrgID: at.OrgID, Action: "grant.ended", Kind: "invitation", SubjectID: i.ID, BoatID: at.Boat})
-	}
-	return fault.New(fault.NotFound, "grant not found: it may have ended")
+	return s.Audit(ctx, tx, who, Entry{OrgID: at.OrgID, Action: "grant.ended", Kind: "invitation", SubjectID: i.ID, BoatID: at.Boat})
+}
+
+func writeOffers(ctx context.Context, tx *db.Tx, invitation string, all []offer) error {
+	_, err := tx.Exec(ctx, "UPDATE invitations SET grants = $1 WHERE id = $2", offersText(all), invitation)
+	return err
 }
 
 // Within is a query for the ids of those who have at least a role in an
@@ -339,15 +342,22 @@ func (s *Service) withdraw(ctx context.Context, tx *db.Tx, who Actor, at Place, 
 // arguments, in the order of its question marks.
 func Within(org OrgID, boat BoatID, role Role, class Class, now time.Time) (query string, args []any) {
 	roles := slices.DeleteFunc(slices.Clone(ranks), func(r Role) bool { return r == Nobody || !r.AtLeast(role) || !rightOf(r).Shows(class) })
-	query = "SELECT user_id FROM memberships WHERE org_id = ? AND role IN (" + questionMarks(len(roles)) + ") AND " + Existing("org_id")
-	args = append([]any{org}, anys(roles)...)
+	query = "SELECT user_id FROM memberships WHERE org_id = ? AND " + Existing("org_id") + " AND role IN (" + quoted(roles) + ")"
 	levels := slices.DeleteFunc([]Level{ViewBoat, EditBoat, ManageBoat}, func(l Level) bool { return !l.Role().AtLeast(role) })
 	if boat == "" || len(levels) == 0 {
-		return query, args
+		return query, []any{org}
 	}
 	shows := map[Class]string{Money: " AND (money = TRUE OR level = 'manager')", Personal: " AND level = 'manager'"}[class]
-	query += " UNION SELECT user_id FROM boat_grants WHERE org_id = ? AND boat_id = ? AND (expires_at IS NULL OR expires_at > ?) AND level IN (" + questionMarks(len(levels)) + ") AND " + Existing("org_id") + shows
-	return query, append(append(args, org, boat, db.Micros(now)), anys(levels)...)
+	query += " UNION SELECT user_id FROM boat_grants WHERE org_id = ? AND boat_id = ? AND (expires_at IS NULL OR expires_at > ?) AND " +
+		Existing("org_id") + " AND level IN (" + quoted(levels) + ")" + shows
+	return query, []any{org, org, boat, db.Micros(now)}
 }
 
-func questionMarks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+// quoted lists words of ours for SQL.
+func quoted[T ~string](words []T) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = "'" + string(w) + "'"
+	}
+	return strings.Join(out, ", ")
+}

@@ -139,7 +139,7 @@ func TestGrantsOnlyAdd(t *testing.T) {
 	if diff := cmp.Diff([]OrgID{"mine", "theirs"}, who.Everywhere()); diff != "" {
 		t.Error(diff)
 	}
-	if who.Narrow = "mine"; cmp.Diff([]BoatID{"b"}, who.GrantedBoats(Money)) != "" || who.Knows("theirs", "organization") == nil {
+	if who.Narrow = "mine"; cmp.Diff([]BoatID{"b"}, who.GrantedBoats(Viewer, Money)) != "" || who.Knows("theirs", "organization") == nil {
 		t.Error("the request's organization does not narrow")
 	}
 }

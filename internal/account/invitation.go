@@ -202,6 +202,12 @@ func (s *Service) openInvitations(ctx context.Context, q db.Querier, org OrgID) 
 		" FROM invitations WHERE org_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id", org, db.Micros(s.db.Now()))
 }
 
+// openInvitation is the one to an address, NotFound when there is none.
+func openInvitation(ctx context.Context, tx *db.Tx, org OrgID, email string) (Invitation, error) {
+	return db.One(ctx, tx, scanInvitation, "SELECT "+invitationColumns+" FROM invitations WHERE org_id = $1 AND email = $2 AND expires_at > $3",
+		org, email, db.Micros(tx.Now()))
+}
+
 // DeleteInvitation takes one back; admins may.
 func (s *Service) DeleteInvitation(ctx context.Context, who Actor, org OrgID, id string) (err error) {
 	defer fault.Wrap(&err, "account.DeleteInvitation %s", id)

@@ -25,6 +25,17 @@ type Person struct {
 	Self *Actor
 }
 
+// Narrow adds that a row is of the organization that a person, or whoever asks on
+// their own behalf with a role, means; org is its column.
+func (p Person) Narrow(w *db.Where, org string, role Role) {
+	if p.Org != "" {
+		w.Add(org+" = ?", p.Org)
+	}
+	if p.Self != nil {
+		db.In(w, org, p.Self.Orgs(role))
+	}
+}
+
 // Holding is something that is kept about a person.
 type Holding struct {
 	Kind  string `json:"kind" example:"boat_owner"`
@@ -274,12 +285,7 @@ func (f FreeText) rows(ctx context.Context, q db.Querier, p Person) ([]freeRow, 
 	} else {
 		w.Add("lower(x."+f.Column+`) LIKE ? ESCAPE '\'`, Naming(p.Address))
 	}
-	if p.Org != "" {
-		w.Add(f.Org+" = ?", p.Org)
-	}
-	if p.Self != nil {
-		db.In(&w, f.Org, p.Self.Orgs(Viewer))
-	}
+	p.Narrow(&w, f.Org, Viewer)
 	return db.Collect(ctx, q, func(r db.Row) (x freeRow, err error) {
 		err = r.Scan(&x.id, &x.org, &x.text)
 		return x, err

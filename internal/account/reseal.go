@@ -163,10 +163,10 @@ func marks(n int) string {
 	return strings.Join(all, ", ")
 }
 
-func anys[T any](values []T) []any {
-	out := make([]any, 0, len(values)+2)
-	for _, v := range values {
-		out = append(out, v)
+func anys(texts []string) []any {
+	out := make([]any, 0, len(texts)+2)
+	for _, text := range texts {
+		out = append(out, text)
 	}
 	return out
 }

@@ -12,8 +12,6 @@ const (
 	addressesFor = 90 * 24 * time.Hour
 	// ownYears is how long lines are kept that belong to no organization.
 	ownYears = 7
-	// tidyBatch bounds a transaction.
-	tidyBatch = 500
 )
 
 // tidyTrail removes the lines of the audit trail that are older than their
@@ -25,36 +23,21 @@ func (s *Service) tidyTrail(ctx context.Context) error {
 		return err
 	}
 	for _, years := range all {
-		err := s.inBatches(ctx, `DELETE FROM audit_log WHERE id IN (SELECT a.id FROM organization_settings o JOIN audit_log a ON a.org_id = o.org_id
-			WHERE o.audit_years = $1 AND a.at < $2 LIMIT $3)`, years, db.Micros(s.db.Now().AddDate(-years, 0, 0)), tidyBatch)
+		err := s.db.InBatches(ctx, `DELETE FROM audit_log WHERE id IN (SELECT a.id FROM organization_settings o JOIN audit_log a ON a.org_id = o.org_id
+			WHERE o.audit_years = $1 AND a.at < $2 LIMIT $3)`, years, db.Micros(s.db.Now().AddDate(-years, 0, 0)))
 		if err != nil {
 			return err
 		}
 	}
-	err = s.inBatches(ctx, "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE org_id IS NULL AND at < $1 LIMIT $2)",
-		db.Micros(s.db.Now().AddDate(-ownYears, 0, 0)), tidyBatch)
+	err = s.db.InBatches(ctx, "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE org_id IS NULL AND at < $1 LIMIT $2)",
+		db.Micros(s.db.Now().AddDate(-ownYears, 0, 0)))
 	if err != nil {
 		return err
 	}
 	known := db.Micros(s.db.Now().Add(-addressesFor))
-	err = s.inBatches(ctx, "UPDATE audit_log SET address = '' WHERE id IN (SELECT id FROM audit_log WHERE address <> '' AND at < $1 LIMIT $2)", known, tidyBatch)
+	err = s.db.InBatches(ctx, "UPDATE audit_log SET address = '' WHERE id IN (SELECT id FROM audit_log WHERE address <> '' AND at < $1 LIMIT $2)", known)
 	if err != nil {
 		return err
 	}
-	return s.inBatches(ctx, "UPDATE sessions SET address = '' WHERE id IN (SELECT id FROM sessions WHERE address <> '' AND created_at < $1 LIMIT $2)", known, tidyBatch)
-}
-
-// inBatches repeats a statement, whose last argument is tidyBatch, until it
-// finds less than a batch.
-func (s *Service) inBatches(ctx context.Context, query string, args ...any) error {
-	for {
-		var n int64
-		err := s.db.Transact(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, query, args...)
-			return err
-		})
-		if err != nil || n < tidyBatch {
-			return err
-		}
-	}
+	return s.db.InBatches(ctx, "UPDATE sessions SET address = '' WHERE id IN (SELECT id FROM sessions WHERE address <> '' AND created_at < $1 LIMIT $2)", known)
 }

@@ -115,12 +115,12 @@ func (a Actor) OnAll(org OrgID, boats ...BoatID) Right {
 	return r
 }
 
-// GrantedBoats lists the boats on which a grant shows a class, narrowed to the
-// organization that the request names.
-func (a Actor) GrantedBoats(c Class) []BoatID {
+// GrantedBoats lists the boats on which a grant includes a role and shows a class,
+// narrowed to the organization that the request names.
+func (a Actor) GrantedBoats(role Role, c Class) []BoatID {
 	out := make([]BoatID, 0, len(a.Grants))
 	for boat, g := range a.Grants {
-		if g.right().Shows(c) && (a.Narrow == "" || a.Narrow == g.OrgID) {
+		if r := g.right(); r.Role.AtLeast(role) && r.Shows(c) && (a.Narrow == "" || a.Narrow == g.OrgID) {
 			out = append(out, boat)
 		}
 	}
@@ -132,7 +132,7 @@ func (a Actor) GrantedBoats(c Class) []BoatID {
 // role or a grant.
 func (a Actor) Everywhere() []OrgID {
 	out := a.Orgs(Viewer)
-	for _, boat := range a.GrantedBoats(Open) {
+	for _, boat := range a.GrantedBoats(Viewer, Open) {
 		if org := a.Grants[boat].OrgID; !slices.Contains(out, org) {
 			out = append(out, org)
 		}
@@ -152,5 +152,5 @@ func (a Actor) Knows(org OrgID, what string) error {
 // Visible adds the condition that a row is one the actor may see: of one of
 // their organizations, or of a boat with a grant. org and boat are its columns.
 func (a Actor) Visible(w *db.Where, org, boat string) {
-	db.InEither(w, org, a.Orgs(Viewer), boat, a.GrantedBoats(Open))
+	db.InEither(w, org, a.Orgs(Viewer), boat, a.GrantedBoats(Viewer, Open))
 }

@@ -140,7 +140,8 @@ func TestTheTrailHasItsTime(t *testing.T) {
 		}
 		other := b.actor("bo@example.org", "", "")
 		who.Address = "192.0.2.9"
-		for range tidyBatch + 1 { // more than one transaction removes
+		const batch = 500     // of db.InBatches
+		for range batch + 1 { // more than one transaction removes
 			b.audit(who, Entry{OrgID: org, Action: "thing.changed", Kind: "thing"})
 		}
 		b.audit(who, Entry{OrgID: other.Orgs(Admin)[0], Action: "thing.changed", Kind: "thing"})
@@ -158,19 +159,19 @@ func TestTheTrailHasItsTime(t *testing.T) {
 				t.Errorf("after %d years and %d days there are %d lines, want %d", years, days, n, want)
 			}
 		}
-		tidied(0, 89, tidyBatch+3)
-		if n := lines(" AND address = '192.0.2.9'"); n != tidyBatch+3 {
+		tidied(0, 89, batch+3)
+		if n := lines(" AND address = '192.0.2.9'"); n != batch+3 {
 			t.Error("addresses went early:", n)
 		}
 		b.login("ada@example.org")
-		tidied(0, 91, tidyBatch+3)
+		tidied(0, 91, batch+3)
 		if n := lines(" AND address <> ''"); n != 0 {
 			t.Error("addresses stayed:", n)
 		}
 		if n := b.count("SELECT count(*) FROM sessions WHERE address <> ''"); n != 1 { // the one of two days ago
 			t.Error("sessions:", n)
 		}
-		tidied(1, 0, tidyBatch+3)
+		tidied(1, 0, batch+3)
 		tidied(1, 1, 2)
 		tidied(7, 0, 2)
 		tidied(7, 1, 0)

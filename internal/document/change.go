@@ -80,10 +80,7 @@ func (s *Service) Documents(ctx context.Context, who account.Actor, f Filter) (_
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := attachLinks(ctx, s.db, docs); err != nil {
-		return nil, 0, err
-	}
-	return docs, total, hideOthers(ctx, s.db, who, docs)
+	return docs, total, attachSeen(ctx, s.db, who, docs)
 }
 
 // Patch is what may be changed; nil leaves a field as it is.

@@ -152,7 +152,7 @@ func visible(w *db.Where, who account.Actor) {
 		args = append(args, org)
 	}
 	for _, c := range []account.Class{account.Open, account.Money, account.Personal} {
-		for _, boat := range who.GrantedBoats(c) {
+		for _, boat := range who.GrantedBoats(account.Viewer, c) {
 			cond += " OR (d.class = '" + string(c) + "' AND EXISTS (SELECT 1 FROM document_boats g WHERE g.document_id = d.id AND g.boat_id = ?))"
 			args = append(args, boat)
 		}
@@ -245,7 +245,7 @@ func hideOthers(ctx context.Context, q db.Querier, who account.Actor, docs []Doc
 		}
 		var w db.Where
 		db.In(&w, "id", d.EquipmentIDs)
-		db.In(&w, "boat_id", who.GrantedBoats(account.Open))
+		db.In(&w, "boat_id", who.GrantedBoats(account.Viewer, account.Open))
 		seen, err := db.Collect(ctx, q, db.Scalar[fleet.EquipmentID], "SELECT id FROM equipment WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
 		if err != nil {
 			return err
@@ -253,6 +253,14 @@ func hideOthers(ctx context.Context, q db.Querier, who account.Actor, docs []Doc
 		d.EquipmentIDs = seen
 	}
 	return nil
+}
+
+// attachSeen is attachLinks for a reader, of papers that are only shown.
+func attachSeen(ctx context.Context, q db.Querier, who account.Actor, docs []Document) error {
+	if err := attachLinks(ctx, q, docs); err != nil {
+		return err
+	}
+	return hideOthers(ctx, q, who, docs)
 }
 
 // attachLinks reads boats and equipment of several documents at once.

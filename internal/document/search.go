@@ -89,7 +89,7 @@ func readerScope(who account.Actor, q Query) scope {
 		}
 	}
 	for _, class := range []account.Class{account.Open, account.Money, account.Personal} {
-		for _, boat := range who.GrantedBoats(class) {
+		for _, boat := range who.GrantedBoats(account.Viewer, class) {
 			s.any = append(s.any, []string{boatWord(boat), classWord(who.Grants[boat].OrgID, class)})
 		}
 	}
@@ -363,10 +363,7 @@ func (s *Service) hitDocuments(ctx context.Context, who account.Actor, ids []str
 	if err != nil {
 		return nil, err
 	}
-	if err := attachLinks(ctx, s.db, docs); err != nil {
-		return nil, err
-	}
-	if err := hideOthers(ctx, s.db, who, docs); err != nil {
+	if err := attachSeen(ctx, s.db, who, docs); err != nil {
 		return nil, err
 	}
 	for _, d := range docs {

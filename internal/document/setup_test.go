@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/account/accounttest"
 	"navidocs/internal/blob"
 	"navidocs/internal/db"
 	"navidocs/internal/document/extract"
@@ -108,17 +109,7 @@ func (b *bench) run() {
 
 func (b *bench) user(email string, org account.OrgID, role account.Role) account.Actor {
 	b.t.Helper()
-	_, err := b.accounts.CreateUser(b.t.Context(), account.NewUser{
-		Registering: account.Registering{Email: email, Password: "a long test passphrase", Name: email}, Join: org, Role: role,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	who, err := b.accounts.ActorFor(b.t.Context(), email)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return who
+	return accounttest.User(b.t, b.accounts, email, org, role)
 }
 
 func (b *bench) org(who account.Actor) account.OrgID { return who.Orgs(account.Viewer)[0] }

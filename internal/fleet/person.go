@@ -34,7 +34,7 @@ func owners(ctx context.Context, q db.Querier, p account.Person) ([]ownerRow, er
 	} else {
 		w.Add(`lower(o.contact) LIKE ? ESCAPE '\'`, account.Naming(p.Address))
 	}
-	within(&w, "b.org_id", p)
+	p.Narrow(&w, "b.org_id", account.Viewer)
 	all, err := db.Collect(ctx, q, func(r db.Row) (o ownerRow, err error) {
 		err = r.Scan(&o.id, &o.boat, &o.org, &o.Name, &o.SharePercent, &o.Contact, &o.Signs)
 		return o, err
@@ -45,16 +45,6 @@ func owners(ctx context.Context, q db.Querier, p account.Person) ([]ownerRow, er
 	}), err
 }
 
-// within narrows to the organizations that a person, or whoever asks, means.
-func within(w *db.Where, column string, p account.Person) {
-	if p.Org != "" {
-		w.Add(column+" = ?", p.Org)
-	}
-	if p.Self != nil {
-		db.In(w, column, p.Self.Orgs(account.Viewer))
-	}
-}
-
 func contacts(ctx context.Context, q db.Querier, p account.Person) ([]Contact, error) {
 	var w db.Where
 	if p.Address == "" {
@@ -62,7 +52,7 @@ func contacts(ctx context.Context, q db.Querier, p account.Person) ([]Contact, e
 	} else {
 		w.Add("email = ?", p.Address)
 	}
-	within(&w, "org_id", p)
+	p.Narrow(&w, "org_id", account.Viewer)
 	return db.Collect(ctx, q, scanContact, selectContact+" WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
 }
 

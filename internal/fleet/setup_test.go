@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/account/accounttest"
 	"navidocs/internal/db"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
@@ -47,17 +48,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 
 func (b *bench) user(email string, org account.OrgID, role account.Role) account.Actor {
 	b.t.Helper()
-	_, err := b.accounts.CreateUser(b.t.Context(), account.NewUser{
-		Registering: account.Registering{Email: email, Password: "a long test passphrase", Name: email}, Join: org, Role: role,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	who, err := b.accounts.ActorFor(b.t.Context(), email)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return who
+	return accounttest.User(b.t, b.accounts, email, org, role)
 }
 
 func (b *bench) boat(in BoatInput) Boat {

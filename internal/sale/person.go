@@ -39,12 +39,7 @@ func buyers(ctx context.Context, q db.Querier, p account.Person) ([]buyer, error
 	if p.Address != "" {
 		w.Add("lower(buyer_email) = ?", p.Address)
 	}
-	if p.Org != "" {
-		w.Add("org_id = ?", p.Org)
-	}
-	if p.Self != nil {
-		db.In(&w, "org_id", p.Self.Orgs(account.Member))
-	}
+	p.Narrow(&w, "org_id", account.Member)
 	return db.Collect(ctx, q, func(r db.Row) (b buyer, err error) {
 		err = r.Scan(&b.id, &b.org, &b.Boat, &b.Email, &b.Name, &b.Status)
 		return b, err
@@ -105,25 +100,13 @@ func (People) Erase(ctx context.Context, tx *db.Tx, p account.Person) (out []acc
 	return append(out, texts...), err
 }
 
-// purgeBatch bounds a transaction.
-const purgeBatch = 500
-
 // Purge removes an organization's sales.
 func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 	defer fault.Wrap(&err, "sale.Purge %s", org)
-	for {
-		var n int64
-		err := s.db.Transact(ctx, func(tx *db.Tx) (err error) {
-			const of = " IN (SELECT id FROM sale_workflows WHERE org_id = $1 ORDER BY id LIMIT $2)"
-			for _, text := range []string{"DELETE FROM sale_ticks WHERE sale_id" + of, "DELETE FROM sale_steps WHERE sale_id" + of, "DELETE FROM sale_workflows WHERE id" + of} {
-				if n, err = tx.Exec(ctx, text, org, purgeBatch); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil || n < purgeBatch {
-			return err
-		}
-	}
+	const ofSales = "sale_id IN (SELECT id FROM sale_workflows WHERE org_id = $1)"
+	return s.db.DeleteInBatches(ctx, org,
+		db.Rows{Table: "sale_ticks", Key: "sale_id, item", Condition: ofSales},
+		db.Rows{Table: "sale_steps", Key: "sale_id, position", Condition: ofSales},
+		db.Rows{Table: "sale_workflows", Key: "id", Condition: "org_id = $1"},
+	)
 }

@@ -163,7 +163,7 @@ func (s *Service) Sales(ctx context.Context, who account.Actor, f Filter) (_ []S
 	defer fault.Wrap(&err, "sale.Sales")
 	var w db.Where
 	w.Add("b.deleted_at IS NULL")
-	db.InEither(&w, "s.org_id", who.Orgs(account.Member), "s.boat_id", editable(who))
+	db.InEither(&w, "s.org_id", who.Orgs(account.Member), "s.boat_id", who.GrantedBoats(account.Member, account.Money))
 	if f.BoatID != "" {
 		names, err := s.boats.NamesNow(ctx, who, []fleet.BoatID{f.BoatID}, account.Viewer)
 		if err != nil {
@@ -191,17 +191,6 @@ func (s *Service) Sales(ctx context.Context, who account.Actor, f Filter) (_ []S
 		return nil, 0, err
 	}
 	return all, total, attachTimelines(ctx, s.db, all)
-}
-
-// editable lists the boats of which a grant shows the sales.
-func editable(who account.Actor) []account.BoatID {
-	out := []account.BoatID{}
-	for _, boat := range who.GrantedBoats(account.Money) {
-		if who.Grants[boat].Level.Role().AtLeast(account.Member) {
-			out = append(out, boat)
-		}
-	}
-	return out
 }
 
 // tell adds a step to a sale's timeline, audits it and tells it as an event.

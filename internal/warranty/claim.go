@@ -355,8 +355,7 @@ func (s *Service) writeClaim(ctx context.Context, tx *db.Tx, who account.Actor, 
 // keepEstimates leaves the amounts of a claim as they are: whoever does not see
 // them changes none.
 func keepEstimates(ctx context.Context, tx *db.Tx, x *Claim, in *ClaimInput) error {
-	all := func(account.OrgID, fleet.BoatID) bool { return true }
-	as, err := db.One(ctx, tx, scanClaim(all), selectClaim+" WHERE c.id = $1", x.ID)
+	as, err := db.One(ctx, tx, scanClaim(seesAll), selectClaim+" WHERE c.id = $1", x.ID)
 	x.Parts, x.Labour, x.HaulOut, x.Currency = as.Parts, as.Labour, as.HaulOut, as.Currency
 	in.Parts, in.Labour, in.HaulOut, in.Currency = nil, nil, nil, nil
 	return err

@@ -56,40 +56,18 @@ func (People) Erase(ctx context.Context, tx *db.Tx, p account.Person) ([]account
 	return account.EraseIn(ctx, tx, p, texts)
 }
 
-// purgeBatch bounds a transaction.
-const purgeBatch = 500
-
 // Purge removes an organization's warranties and claims.
 func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 	defer fault.Wrap(&err, "warranty.Purge %s", org)
 	const claims, warranties = "claim_id IN (SELECT id FROM warranty_claims WHERE org_id = $1)", "warranty_id IN (SELECT id FROM warranty_tracking WHERE org_id = $1)"
-	for _, x := range []struct{ table, key, condition string }{
-		{"warranty_claim_log", "id", claims},
-		{"warranty_claim_documents", "claim_id, document_id", claims},
-		{"warranty_claim_states", "claim_id, position", claims},
-		{claimRows, "id", "org_id = $1"},
-		{"warranty_documents", "warranty_id, document_id", warranties},
-		{"warranty_thresholds", "warranty_id, line_id, expires_on, days", warranties},
-		{"warranty_lines", "id", warranties},
-		{"warranty_tracking", "id", "org_id = $1"},
-	} {
-		query := "DELETE FROM " + x.table + " WHERE (" + x.key + ") IN (SELECT " + x.key + " FROM " + x.table + " WHERE " + x.condition + " LIMIT $2)"
-		if err := s.inBatches(ctx, query, org); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) inBatches(ctx context.Context, query string, org account.OrgID) error {
-	for {
-		var n int64
-		err := s.db.Transact(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, query, org, purgeBatch)
-			return err
-		})
-		if err != nil || n < purgeBatch {
-			return err
-		}
-	}
+	return s.db.DeleteInBatches(ctx, org,
+		db.Rows{Table: "warranty_claim_log", Key: "id", Condition: claims},
+		db.Rows{Table: "warranty_claim_documents", Key: "claim_id, document_id", Condition: claims},
+		db.Rows{Table: "warranty_claim_states", Key: "claim_id, position", Condition: claims},
+		db.Rows{Table: claimRows, Key: "id", Condition: "org_id = $1"},
+		db.Rows{Table: "warranty_documents", Key: "warranty_id, document_id", Condition: warranties},
+		db.Rows{Table: "warranty_thresholds", Key: "warranty_id, line_id, expires_on, days", Condition: warranties},
+		db.Rows{Table: "warranty_lines", Key: "id", Condition: warranties},
+		db.Rows{Table: "warranty_tracking", Key: "id", Condition: "org_id = $1"},
+	)
 }

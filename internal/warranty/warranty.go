@@ -207,6 +207,9 @@ func seesMoney(who account.Actor) sight {
 	return func(org account.OrgID, boat fleet.BoatID) bool { return who.On(org, boat).Shows(account.Money) }
 }
 
+// seesAll is our own.
+func seesAll(account.OrgID, fleet.BoatID) bool { return true }
+
 // collect reads warranties for our own use, with all that they hold.
 func (s *Service) collect(ctx context.Context, q db.Querier, where string, args ...any) ([]Warranty, error) {
 	all, err := db.Collect(ctx, q, scanWarranty, selectWarranty+" WHERE "+where+" ORDER BY w.id", args...)
@@ -216,7 +219,7 @@ func (s *Service) collect(ctx context.Context, q db.Querier, where string, args 
 	if err := attachLines(ctx, q, all); err != nil {
 		return nil, err
 	}
-	return shown(all, func(account.OrgID, fleet.BoatID) bool { return true }, s.db.Now()), nil
+	return shown(all, seesAll, s.db.Now()), nil
 }
 
 // attachLines reads the coverage lines of several warranties at once.

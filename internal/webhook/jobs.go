@@ -51,8 +51,6 @@ const (
 	logFor = 30 * 24 * time.Hour
 	// heldFor is how long what an endpoint has not got is kept for it.
 	heldFor = 90 * 24 * time.Hour
-	// pruneBatch bounds a transaction.
-	pruneBatch = 500
 )
 
 // Prune removes deliveries that are older than 30 days, held ones older than
@@ -60,24 +58,11 @@ const (
 func (s *Service) Prune(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "webhook.Prune")
 	old, held := db.Micros(s.db.Now().Add(-logFor)), db.Micros(s.db.Now().Add(-heldFor))
-	err = s.inBatches(ctx, `DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries
-		WHERE created_at < $1 AND status <> 'pending' AND (status <> 'held' OR created_at < $2) LIMIT $3)`, old, held, pruneBatch)
+	err = s.db.InBatches(ctx, `DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries
+		WHERE created_at < $1 AND status <> 'pending' AND (status <> 'held' OR created_at < $2) LIMIT $3)`, old, held)
 	if err != nil {
 		return err
 	}
-	return s.inBatches(ctx, `DELETE FROM webhook_messages WHERE id IN (SELECT id FROM webhook_messages m WHERE created_at < $1
-		AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE message_id = m.id) LIMIT $2)`, old, pruneBatch)
-}
-
-func (s *Service) inBatches(ctx context.Context, query string, args ...any) error {
-	for {
-		var n int64
-		err := s.db.Transact(ctx, func(tx *db.Tx) (err error) {
-			n, err = tx.Exec(ctx, query, args...)
-			return err
-		})
-		if err != nil || n < pruneBatch {
-			return err
-		}
-	}
+	return s.db.InBatches(ctx, `DELETE FROM webhook_messages WHERE id IN (SELECT id FROM webhook_messages m WHERE created_at < $1
+		AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE message_id = m.id) LIMIT $2)`, old)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/account/accounttest"
 	"navidocs/internal/db"
 	"navidocs/internal/egress"
 	"navidocs/internal/event"
@@ -76,17 +77,7 @@ func named(name string, _ int) testkit.Outcome {
 
 func (b *bench) user(email string, org account.OrgID, role account.Role) account.Actor {
 	b.t.Helper()
-	_, err := b.accounts.CreateUser(b.t.Context(), account.NewUser{
-		Registering: account.Registering{Email: email, Password: "a long test passphrase", Name: email}, Join: org, Role: role,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	who, err := b.accounts.ActorFor(b.t.Context(), email)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return who
+	return accounttest.User(b.t, b.accounts, email, org, role)
 }
 
 // run works the jobs until the test ends, or until what it returns is called.
