@@ -1,0 +1,108 @@
+package sale
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"navidocs/internal/account"
+	"navidocs/internal/bundle"
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// PackageID names a signed archive that was made for a sale.
+type PackageID string
+
+// PackageKind tells the package of a sale from what is sent after it.
+type PackageKind string
+
+// The kinds of packages.
+const (
+	AsBuilt    PackageKind = "package"
+	Supplement PackageKind = "supplement"
+)
+
+// PackageState is how far a package is.
+type PackageState string
+
+// The states of a package.
+const (
+	Building PackageState = "building"
+	Ready    PackageState = "ready"
+	Failed   PackageState = "failed"
+)
+
+// Progress is how far the building of a package is.
+type Progress struct {
+	Phase      string `json:"phase" example:"writing" doc:"gathering, checking, writing, storing"`
+	Files      int    `json:"files"`
+	TotalFiles int    `json:"total_files"`
+	Bytes      int64  `json:"bytes"`
+	TotalBytes int64  `json:"total_bytes"`
+}
+
+// Package is a signed archive of a boat's record.
+type Package struct {
+	ID          PackageID    `json:"id"`
+	SaleID      ID           `json:"sale_id"`
+	Kind        PackageKind  `json:"kind" enum:"package,supplement"`
+	State       PackageState `json:"state" enum:"building,ready,failed"`
+	JobID       string       `json:"job_id"`
+	Progress    Progress     `json:"progress"`
+	Error       string       `json:"error" doc:"why it failed"`
+	FileName    string       `json:"file_name"`
+	Files       int          `json:"files"`
+	Bytes       int64        `json:"bytes"`
+	SHA256      string       `json:"sha256" doc:"of the archive"`
+	Fingerprint string       `json:"fingerprint" doc:"SHA-256 of the public key that signed it"`
+	GeneratedAt *time.Time   `json:"generated_at"`
+	Missing     []bundle.Gap `json:"missing" doc:"what the boat's file should hold and does not"`
+	Withheld    []bundle.Gap `json:"withheld" doc:"by type and reason"`
+
+	orgID    account.OrgID
+	manifest []byte
+	listHash string
+	released bool // its bytes are gone
+}
+
+// Manifest is manifest.json of the archive, as it was signed.
+func (p Package) Manifest() (m bundle.Manifest, err error) {
+	defer fault.Wrap(&err, "read the manifest of package %s", p.ID)
+	return m, json.Unmarshal(p.manifest, &m)
+}
+
+const selectPackage = `SELECT p.id, p.sale_id, p.kind, p.state, p.job_id, p.phase, p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.error,
+	p.file_name, p.files, p.bytes, p.digest, p.fingerprint, p.ready_at, p.manifest, p.list_hash, p.released_at IS NOT NULL, s.org_id
+	FROM sale_packages p JOIN sale_workflows s ON s.id = p.sale_id`
+
+func scanPackage(r db.Row) (p Package, err error) {
+	var ready *int64
+	var manifest string
+	err = r.Scan(&p.ID, &p.SaleID, &p.Kind, &p.State, &p.JobID, &p.Progress.Phase, &p.Progress.Files, &p.Progress.TotalFiles, &p.Progress.Bytes,
+		&p.Progress.TotalBytes, &p.Error, &p.FileName, &p.Files, &p.Bytes, &p.SHA256, &p.Fingerprint, &ready, &manifest, &p.listHash, &p.released, &p.orgID)
+	if err != nil {
+		return p, err
+	}
+	p.GeneratedAt, p.manifest, p.Missing, p.Withheld = db.TimePtr(ready), []byte(manifest), []bundle.Gap{}, []bundle.Gap{}
+	if manifest == "" {
+		return p, nil
+	}
+	m, err := p.Manifest()
+	p.Missing, p.Withheld = append(p.Missing, m.Missing...), append(p.Withheld, m.Withheld...)
+	return p, err
+}
+
+// newest is the package of a kind that was made last, in one of some states;
+// NotFound when there is none.
+func newest(ctx context.Context, q db.Querier, id ID, kind PackageKind, states ...PackageState) (Package, error) {
+	var w db.Where
+	w.Add("p.sale_id = ?", id)
+	w.Add("p.kind = ?", kind)
+	db.In(&w, "p.state", states)
+	p, err := db.One(ctx, q, scanPackage, selectPackage+" WHERE "+w.SQL()+" ORDER BY p.created_at DESC, p.id DESC LIMIT 1", w.Args()...)
+	if fault.Is(err, fault.NotFound) {
+		return p, fault.New(fault.NotFound, "the sale has no package yet: generate it first")
+	}
+	return p, err
+}
