@@ -172,7 +172,7 @@ func checkSignature(text, manifest []byte) (ed25519.PublicKey, error) {
 		return nil, refuse(SignatureName, "%s is not written as NaviDocs writes it: byte %d differs", SignatureName, at)
 	}
 	if !ed25519.Verify(public, manifest, signature) {
-		return nil, refuse(SignatureName, "%s does not sign %s: one of them was altered", SignatureName, ManifestName)
+		return nil, refuse(ManifestName, "%s does not sign %s: one of them was altered", SignatureName, ManifestName)
 	}
 	return public, nil
 }
