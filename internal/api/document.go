@@ -326,24 +326,20 @@ func (a *API) pageOperations() {
 
 // describeFiles says in the contract what is not JSON.
 func (a *API) describeFiles() {
-	for path, media := range map[string]string{
-		"/api/documents/{id}/content":              "application/octet-stream",
-		"/api/documents/{id}/pages/{number}/image": "image/jpeg",
-		"/api/documents/{id}/progress":             "text/event-stream",
-	} {
-		schema := &huma.Schema{Type: "string"}
-		if media != "text/event-stream" {
-			schema.Format = "binary"
-		}
-		responses := a.huma.OpenAPI().Paths[path].Get.Responses
-		responses["200"].Content = map[string]*huma.MediaType{media: {Schema: schema}}
-		if media != "text/event-stream" {
-			responses["206"], responses["416"] = responses["200"], responses["400"]
-			responses["304"] = &huma.Response{Description: "Not Modified"}
-			continue
-		}
-		responses["200"].Description = "Events: progress, with the document, each time it changes; reconnect when the server stops, for the stream to be opened again"
-	}
+	a.describeFile("/api/documents/{id}/content", "application/octet-stream")
+	a.describeFile("/api/documents/{id}/pages/{number}/image", "image/jpeg")
+	progress := a.huma.OpenAPI().Paths["/api/documents/{id}/progress"].Get.Responses["200"]
+	progress.Content = map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}
+	progress.Description = "Events: progress, with the document, each time it changes; reconnect when the server stops, for the stream to be opened again"
+}
+
+// describeFile says in the contract that a path answers with a file, and ranges
+// of it.
+func (a *API) describeFile(path, media string) {
+	responses := a.huma.OpenAPI().Paths[path].Get.Responses
+	responses["200"].Content = map[string]*huma.MediaType{media: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
+	responses["206"], responses["416"] = responses["200"], responses["400"]
+	responses["304"] = &huma.Response{Description: "Not Modified"}
 }
 
 func (a *API) content(ctx context.Context, who account.Actor, in *contentInput) (*huma.StreamResponse, error) {

@@ -92,6 +92,8 @@ var Permissions = map[string]Permission{
 	"list-claim-log": viewer, "add-claim-log": member, "make-claim-package": {Role: account.Member, Fresh: true},
 
 	"list-sales": signedIn, "list-boat-sales": member, "create-sale": manager, "get-sale": member, "update-sale": manager, "cancel-sale": manager,
+	"get-selection": manager, "change-selection": manager, "generate-package": manager, "list-packages": member, "get-package": manager, "get-package-contents": manager,
+	"list-signing-keys": admin, "rotate-signing-key": admin, "get-keys": public,
 	"get-checklist": member, "tick-checklist": manager,
 
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,

@@ -206,7 +206,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
-	a.Sales = sale.New(a.DB, a.Accounts, a.Boats, a.Events)
+	a.Sales = sale.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Warranties, a.Events, a.Jobs, sale.Config{TempDir: a.tempDir()})
 	client, err := a.guarded()
 	if err != nil {
 		return err
@@ -265,6 +265,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
 	a.Jobs.Register(a.Notifications.Jobs()...)
+	a.Jobs.Register(a.Sales.Jobs()...)
 	a.Jobs.Register(a.Warranties.Jobs()...)
 	a.Jobs.Register(a.Webhooks.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {

@@ -14,6 +14,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/notify"
+	"navidocs/internal/sale"
 	"navidocs/internal/webhook"
 )
 
@@ -155,7 +156,7 @@ func rotationKeys(c config.Config, dry bool) (present []byte, earlier [][]byte, 
 
 // vaults are where sealed values lie.
 func vaults() []account.Vault {
-	return append(append(account.Vaults(), webhook.Vaults()...), notify.Vaults()...)
+	return append(append(append(account.Vaults(), webhook.Vaults()...), notify.Vaults()...), sale.Vaults()...)
 }
 
 // removable names what holds earlier keys, but for the file that we remove

@@ -13,6 +13,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document"
 	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
 )
 
 // Item is something to be done in a sale.
@@ -95,16 +96,38 @@ func (s *Service) Checklist(ctx context.Context, who account.Actor, id ID) (_ []
 	return s.checklist(ctx, s.db, who, x)
 }
 
-type paper struct {
-	id      document.ID
-	docType string
-	class   account.Class
+// filed is a paper in the boat's file, as far as the checklist goes by it.
+type filed struct {
+	id             document.ID
+	docType, title string
+	class          account.Class
+}
+
+func filedOf(ctx context.Context, q db.Querier, boat fleet.BoatID) ([]filed, error) {
+	return db.Collect(ctx, q, func(r db.Row) (p filed, err error) { return p, r.Scan(&p.id, &p.docType, &p.title, &p.class) },
+		`SELECT d.id, d.type, d.title, d.class FROM documents d JOIN document_boats l ON l.document_id = d.id
+		WHERE l.boat_id = $1 AND d.deleted_at IS NULL AND d.type <> '' ORDER BY d.created_at, d.id`, boat)
+}
+
+// original is the item of a paper whose original goes to the buyer.
+func (p filed) original(right account.Right) (c Check, is bool) {
+	t := paperType(p.docType)
+	if t.Buyer != "O" {
+		return c, false
+	}
+	c.Item = Item{
+		ID: "original-" + string(p.id), Phase: "closing", Who: "seller", Text: "Hand over the original: " + t.Name,
+		Types: []string{}, Regions: []Region{}, Source: "document_types.csv",
+	}
+	c.Papers = []document.ID{}
+	if right.Shows(p.class) {
+		c.Text, c.Papers = c.Text+", "+p.title, append(c.Papers, p.id)
+	}
+	return c, true
 }
 
 func (s *Service) checklist(ctx context.Context, q db.Querier, who account.Actor, x Sale) ([]Check, error) {
-	papers, err := db.Collect(ctx, q, func(r db.Row) (p paper, err error) { return p, r.Scan(&p.id, &p.docType, &p.class) },
-		`SELECT d.id, d.type, d.class FROM documents d JOIN document_boats l ON l.document_id = d.id
-		WHERE l.boat_id = $1 AND d.deleted_at IS NULL AND d.type <> '' ORDER BY d.created_at, d.id`, x.BoatID)
+	papers, err := filedOf(ctx, q, x.BoatID)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +146,18 @@ func (s *Service) checklist(ctx context.Context, q db.Querier, who account.Actor
 				c.Papers = append(c.Papers, p.id)
 			}
 		}
-		if t, ok := ticks[item.ID]; ok {
+		out = append(out, c)
+	}
+	for _, p := range papers {
+		if c, is := p.original(right); is {
+			out = append(out, c)
+		}
+	}
+	for i := range out {
+		if t, ok := ticks[out[i].ID]; ok {
+			c := &out[i]
 			c.Done, c.Ticked, c.Note, c.By, c.At = t.done, true, t.note, t.by, &t.at
 		}
-		out = append(out, c)
 	}
 	return out, nil
 }
@@ -163,7 +194,10 @@ func (s *Service) TickOff(ctx context.Context, who account.Actor, id ID, ticks [
 		if x.Status == Cancelled {
 			return fault.New(fault.Conflict, "the sale was cancelled: there is nothing left to do")
 		}
-		if err := checkTicks(ticks, x.Region); err != nil {
+		if out, err = s.checklist(ctx, tx, who, x); err != nil {
+			return err
+		}
+		if err := checkTicks(ticks, out); err != nil {
 			return err
 		}
 		for _, t := range ticks {
@@ -180,10 +214,9 @@ func (s *Service) TickOff(ctx context.Context, who account.Actor, id ID, ticks [
 	return out, err
 }
 
-func checkTicks(ticks []Tick, region Region) error {
-	known := Items(region)
+func checkTicks(ticks []Tick, known []Check) error {
 	for _, t := range ticks {
-		if !slices.ContainsFunc(known, func(x Item) bool { return x.ID == t.Item }) {
+		if !slices.ContainsFunc(known, func(x Check) bool { return x.ID == t.Item }) {
 			return fault.Fields(fault.Field{Location: "body.id", Message: "is not on the checklist of this sale: GET it for those that are", Value: fault.Echo(t.Item)})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/blob"
 	"navidocs/internal/bundle"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
@@ -105,4 +106,74 @@ func newest(ctx context.Context, q db.Querier, id ID, kind PackageKind, states .
 		return p, fault.New(fault.NotFound, "the sale has no package yet: generate it first")
 	}
 	return p, err
+}
+
+// attachPackages reads the newest package that is ready, of several sales at once.
+func attachPackages(ctx context.Context, q db.Querier, all []Sale) error {
+	at, ids := map[ID]*Sale{}, make([]ID, len(all))
+	for i := range all {
+		at[all[i].ID], ids[i] = &all[i], all[i].ID
+	}
+	var w db.Where
+	db.In(&w, "p.sale_id", ids)
+	w.Add("p.kind = ? AND p.state = ?", AsBuilt, Ready)
+	packages, err := db.Collect(ctx, q, scanPackage, selectPackage+" WHERE "+w.SQL()+" ORDER BY p.sale_id, p.created_at, p.id", w.Args()...)
+	for i, p := range packages {
+		at[p.SaleID].Generated, at[p.SaleID].Package = true, &packages[i]
+	}
+	return err
+}
+
+// Packages lists what was made for a sale, the newest first, also what is being
+// made and what failed; members may, and guests who see money.
+func (s *Service) Packages(ctx context.Context, who account.Actor, id ID) (_ []Package, err error) {
+	defer fault.Wrap(&err, "sale.Packages %s", id)
+	if _, err := s.load(ctx, s.db, who, id, account.Member); err != nil {
+		return nil, err
+	}
+	return db.Collect(ctx, s.db, scanPackage, selectPackage+" WHERE p.sale_id = $1 ORDER BY p.created_at DESC, p.id DESC", id)
+}
+
+// Contents is the manifest of the newest package; whoever manages the boat may
+// see it, for it names papers of all classes.
+func (s *Service) Contents(ctx context.Context, who account.Actor, id ID) (m bundle.Manifest, err error) {
+	defer fault.Wrap(&err, "sale.Contents %s", id)
+	if _, err := s.load(ctx, s.db, who, id, account.Manager); err != nil {
+		return m, err
+	}
+	p, err := newest(ctx, s.db, id, AsBuilt, Ready)
+	if err != nil {
+		return m, err
+	}
+	return p.Manifest()
+}
+
+// Content opens the newest package; whoever manages the boat may. whole says that
+// it is read from the beginning, which the audit trail remembers.
+func (s *Service) Content(ctx context.Context, who account.Actor, id ID, whole bool) (p Package, f *blob.Reader, err error) {
+	defer fault.Wrap(&err, "sale.Content %s", id)
+	x, err := s.load(ctx, s.db, who, id, account.Manager)
+	if err != nil {
+		return p, nil, err
+	}
+	if p, err = newest(ctx, s.db, id, AsBuilt, Ready); err != nil {
+		return p, nil, err
+	}
+	if p.released {
+		return p, nil, fault.New(fault.NotFound, "the bytes of the package were kept until 90 days after the sale; its manifest is still there")
+	}
+	if f, err = s.store.Open(ctx, blob.Digest(p.SHA256)); err != nil || !whole {
+		return p, f, err
+	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		return s.audit(ctx, tx, who, "sale.package_read", x, map[string]any{"package_id": p.ID})
+	})
+	if err != nil {
+		_ = f.Close() // only read from; the first error counts
+	}
+	return p, f, err
+}
+
+func (s *Service) packageOf(ctx context.Context, q db.Querier, id PackageID) (Package, error) {
+	return db.One(ctx, q, scanPackage, selectPackage+" WHERE p.id = $1", id)
 }

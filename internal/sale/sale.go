@@ -12,10 +12,14 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/job"
+	"navidocs/internal/warranty"
 )
 
 // ID identifies a sale.
@@ -59,6 +63,8 @@ type Sale struct {
 	Region       Region        `json:"region" enum:"US,EU,UK" doc:"decides what is on the checklist"`
 	TransferDate *fleet.Date   `json:"transfer_date" format:"date" doc:"when the boat is planned to change hands"`
 	CancelReason string        `json:"cancel_reason"`
+	Generated    bool          `json:"documents_generated" doc:"there is a package"`
+	Package      *Package      `json:"package" doc:"the newest as-built package that is ready; null while there is none"`
 	Timeline     []Step        `json:"timeline" doc:"oldest first"`
 	CreatedAt    time.Time     `json:"created_at"`
 	UpdatedAt    time.Time     `json:"updated_at"`
@@ -72,15 +78,28 @@ type Step struct {
 
 // Service is the sales of one installation.
 type Service struct {
-	db       *db.DB
-	accounts *account.Service
-	boats    *fleet.Service
-	events   *event.Outbox
+	db         *db.DB
+	store      blob.Store
+	accounts   *account.Service
+	boats      *fleet.Service
+	documents  *document.Service
+	warranties *warranty.Service
+	events     *event.Outbox
+	jobs       *job.Queue
+	config     Config
+}
+
+// Config says how a Service works.
+type Config struct {
+	// TempDir takes the index of a package while it is made.
+	TempDir string
 }
 
 // New makes the service.
-func New(d *db.DB, accounts *account.Service, boats *fleet.Service, events *event.Outbox) *Service {
-	return &Service{db: d, accounts: accounts, boats: boats, events: events}
+func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, documents *document.Service, warranties *warranty.Service,
+	events *event.Outbox, jobs *job.Queue, c Config,
+) *Service {
+	return &Service{db: d, store: store, accounts: accounts, boats: boats, documents: documents, warranties: warranties, events: events, jobs: jobs, config: c}
 }
 
 const selectSale = `SELECT s.id, s.org_id, s.boat_id, b.name, s.buyer_email, s.buyer_name, s.status, s.region, s.transfer_date, s.cancel_reason,
@@ -119,8 +138,16 @@ func (s *Service) load(ctx context.Context, q db.Querier, who account.Actor, id 
 		return Sale{}, err
 	}
 	one := []Sale{x}
-	err = attachTimelines(ctx, q, one)
+	err = attach(ctx, q, one)
 	return one[0], err
+}
+
+// attach reads what several sales have in rows of their own, at once.
+func attach(ctx context.Context, q db.Querier, all []Sale) error {
+	if err := attachTimelines(ctx, q, all); err != nil {
+		return err
+	}
+	return attachPackages(ctx, q, all)
 }
 
 // attachTimelines reads what happened to several sales at once.
@@ -190,7 +217,7 @@ func (s *Service) Sales(ctx context.Context, who account.Actor, f Filter) (_ []S
 	if err != nil {
 		return nil, 0, err
 	}
-	return all, total, attachTimelines(ctx, s.db, all)
+	return all, total, attach(ctx, s.db, all)
 }
 
 // tell adds a step to a sale's timeline, audits it and tells it as an event.

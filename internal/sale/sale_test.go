@@ -12,12 +12,16 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/account/accounttest"
+	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
+	"navidocs/internal/document/extract"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/warranty"
 )
 
 // bench is a service on a real database, with an organization and its boat.
@@ -33,13 +37,25 @@ type bench struct {
 func each(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	testkit.EachAt(t, time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC), func(t *testing.T, d *db.DB, clock *testkit.Clock) {
-		queue, err := job.New(d, job.Config{Log: slog.New(slog.DiscardHandler), LockPath: t.TempDir() + "/lock"})
+		log := slog.New(slog.DiscardHandler)
+		queue, err := job.New(d, job.Config{Log: log, LockPath: t.TempDir() + "/lock"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		store, err := blob.OpenDisk(t.TempDir() + "/blobs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
 		events := event.New(d, queue)
 		accounts := account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
-		b := &bench{Service: New(d, accounts, fleet.New(d, accounts, events), events), t: t, clock: clock}
+		boats := fleet.New(d, accounts, events)
+		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
+			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: log})
+		warranties := warranty.New(d, store, accounts, boats, papers, events)
+		queue.Register(append(papers.Jobs(), events.Jobs()...)...)
+		b := &bench{Service: New(d, store, accounts, boats, papers, warranties, events, queue, Config{TempDir: t.TempDir()}), t: t, clock: clock}
+		queue.Register(b.Jobs()...)
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.boat = b.newBoat("Calypso", "FR")
 		f(t, b)
@@ -69,25 +85,26 @@ func (b *bench) start(boat fleet.Boat) Sale {
 	return x
 }
 
-// paper puts a paper of a type into a boat's file, as package document does.
-func (b *bench) paper(boat fleet.Boat, id, docType string, class account.Class) {
+// paper puts a paper of a type into a boat's file, with a page of text.
+func (b *bench) paper(boat fleet.Boat, title, docType string, class account.Class, text string) document.ID {
 	b.t.Helper()
-	err := b.db.Transact(b.t.Context(), func(tx *db.Tx) error {
-		_, err := tx.Exec(b.t.Context(), `INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, 1, 0)`, id)
-		if err != nil {
+	ctx := b.t.Context()
+	d, err := b.documents.Upload(ctx, b.ada, document.Upload{BoatIDs: []fleet.BoatID{boat.ID}, Title: title, Type: docType, FileName: title + ".txt"},
+		strings.NewReader(title+" "+text))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	err = b.db.Transact(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE documents SET class = $1, page_count = 1 WHERE id = $2", class, d.ID); err != nil {
 			return err
 		}
-		_, err = tx.Exec(b.t.Context(), `INSERT INTO documents (id, org_id, title, title_fold, type, class, status, file_name, media_type, bytes, digest, created_at, updated_at)
-			VALUES ($1, $2, $1, $1, $3, $4, 'ready', 'x.pdf', 'application/pdf', 1, $1, 0, 0)`, id, boat.OrgID, docType, class)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(b.t.Context(), "INSERT INTO document_boats (document_id, boat_id, position) VALUES ($1, $2, 0)", id, boat.ID)
+		_, err := tx.Exec(ctx, "INSERT INTO pages (document_id, number, status, text, updated_at) VALUES ($1, 1, 'ready', $2, 0)", d.ID, text)
 		return err
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	return d.ID
 }
 
 func wantKind(t *testing.T, err error, kind fault.Kind) {
@@ -228,9 +245,9 @@ func TestTheChecklistGoesByRegionAndPapers(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		x := b.start(b.boat)
-		b.paper(b.boat, "vat", "TAX-VAT", account.Money)
-		b.paper(b.boat, "raft", "SAF-RAFT", account.Open)
-		b.paper(b.newBoat("Nemo", "US"), "other", "OWN-BOS", account.Open)
+		vat := b.paper(b.boat, "vat", "TAX-VAT", account.Money, "")
+		b.paper(b.boat, "raft", "SAF-RAFT", account.Open, "")
+		b.paper(b.newBoat("Nemo", "US"), "other", "OWN-BOS", account.Open, "")
 		member := b.user("member@example.org", b.boat.OrgID, account.Member)
 		all, err := b.Checklist(t.Context(), member, x.ID)
 		if err != nil {
@@ -240,7 +257,7 @@ func TestTheChecklistGoesByRegionAndPapers(t *testing.T) {
 		for _, c := range all {
 			by[c.ID] = c
 		}
-		if c := by["vat-status"]; !c.Done || c.Ticked || len(c.Papers) != 1 || c.Papers[0] != "vat" {
+		if c := by["vat-status"]; !c.Done || c.Ticked || len(c.Papers) != 1 || c.Papers[0] != vat {
 			t.Errorf("%+v", c)
 		}
 		if c := by["safety-in-date"]; !c.Done || c.Blocking || len(c.Papers) != 1 {
