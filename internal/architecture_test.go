@@ -28,7 +28,7 @@ func imports() map[string]string {
 		fleet    = "account event job db fault"
 		document = "document/extract fleet account blob event job db fault"
 		warranty = "document fleet sheet bundle account blob event job db fault"
-		sale     = "warranty archive " + warranty
+		sale     = "dossier warranty archive " + warranty
 		services = "account archive document event fleet integration job notify sale warranty webhook"
 		ops      = "backup keeper config db blob kv job event egress fault"
 	)
@@ -58,6 +58,7 @@ func imports() map[string]string {
 		"document/tesseract":     "fault",
 		"document/tesseract/gen": "",
 		"warranty":               warranty,
+		"dossier":                "archive warranty document fleet sheet bundle fault",
 		"sale":                   sale,
 		"notify":                 "account event egress mailbox job db kv fault",
 		"notify/notifytest":      "notify fault",

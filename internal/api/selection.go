@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"navidocs/internal/account"
-	"navidocs/internal/bundle"
 	"navidocs/internal/sale"
 )
 
@@ -50,7 +49,7 @@ func (a *API) packageOperations() {
 		})
 	add(a, op{id: "get-package", method: http.MethodGet, path: one + "/package", tag: tag, summary: "The newest package, a ZIP; ranges are served"}, a.packageContent)
 	add(a, op{id: "get-package-contents", method: http.MethodGet, path: one + "/package/contents", tag: tag, summary: "The manifest of the newest package"},
-		func(ctx context.Context, who account.Actor, in *ByID) (*body[bundle.Manifest], error) {
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[sale.Manifest], error) {
 			return answer(a.Sales.Contents(ctx, who, sale.ID(in.ID)))
 		})
 	const keys = "/api/organizations/{id}/signing-keys"

@@ -67,8 +67,11 @@ type Package struct {
 	released bool // its bytes are gone
 }
 
-// Manifest is manifest.json of the archive, as it was signed.
-func (p Package) Manifest() (m bundle.Manifest, err error) {
+// Manifest is manifest.json of an archive.
+type Manifest = bundle.Manifest
+
+// Manifest is the archive's, as it was signed.
+func (p Package) Manifest() (m Manifest, err error) {
 	defer fault.Wrap(&err, "read the manifest of package %s", p.ID)
 	return m, json.Unmarshal(p.manifest, &m)
 }
@@ -124,6 +127,32 @@ func attachPackages(ctx context.Context, q db.Querier, all []Sale) error {
 	return err
 }
 
+// releasePackages gives up the bytes of packages that a condition holds for; their
+// manifests stay.
+func (s *Service) releasePackages(ctx context.Context, condition string, args ...any) error {
+	var w db.Where
+	w.Add("p.state = 'ready' AND p.released_at IS NULL")
+	w.Add(condition, args...)
+	ids, err := db.Collect(ctx, s.db, db.Scalar[PackageID],
+		"SELECT p.id FROM sale_packages p JOIN sale_workflows s ON s.id = p.sale_id WHERE "+w.SQL()+" ORDER BY p.id", w.Args()...)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		err := s.db.Transact(ctx, func(tx *db.Tx) error {
+			if err := blob.Release(ctx, tx, blobOwner, string(id)); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "UPDATE sale_packages SET released_at = $1 WHERE id = $2", db.Micros(tx.Now()), id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Packages lists what was made for a sale, the newest first, also what is being
 // made and what failed; members may, and guests who see money.
 func (s *Service) Packages(ctx context.Context, who account.Actor, id ID) (_ []Package, err error) {
@@ -136,7 +165,7 @@ func (s *Service) Packages(ctx context.Context, who account.Actor, id ID) (_ []P
 
 // Contents is the manifest of the newest package; whoever manages the boat may
 // see it, for it names papers of all classes.
-func (s *Service) Contents(ctx context.Context, who account.Actor, id ID) (m bundle.Manifest, err error) {
+func (s *Service) Contents(ctx context.Context, who account.Actor, id ID) (m Manifest, err error) {
 	defer fault.Wrap(&err, "sale.Contents %s", id)
 	if _, err := s.load(ctx, s.db, who, id, account.Manager); err != nil {
 		return m, err

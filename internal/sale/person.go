@@ -21,6 +21,10 @@ var notes = []account.FreeText{
 		Kind: "sale_tick", Table: "sale_ticks", Column: "note", Key: "sale_id || ' ' || item",
 		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
 	},
+	{
+		Kind: "sale_choice", Table: "sale_choices", Column: "note", Key: "sale_id || ' ' || kind || ' ' || subject_id",
+		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
+	},
 }
 
 // buyer is whom a boat is sold to.
@@ -104,7 +108,13 @@ func (People) Erase(ctx context.Context, tx *db.Tx, p account.Person) (out []acc
 func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 	defer fault.Wrap(&err, "sale.Purge %s", org)
 	const ofSales = "sale_id IN (SELECT id FROM sale_workflows WHERE org_id = $1)"
+	if err := s.releasePackages(ctx, "s.org_id = ?", org); err != nil {
+		return err
+	}
 	return s.db.DeleteInBatches(ctx, org,
+		db.Rows{Table: "sale_packages", Key: "id", Condition: ofSales},
+		db.Rows{Table: "signing_keys", Key: "fingerprint", Condition: "org_id = $1"},
+		db.Rows{Table: "sale_choices", Key: "sale_id, kind, subject_id", Condition: ofSales},
 		db.Rows{Table: "sale_ticks", Key: "sale_id, item", Condition: ofSales},
 		db.Rows{Table: "sale_steps", Key: "sale_id, position", Condition: ofSales},
 		db.Rows{Table: "sale_workflows", Key: "id", Condition: "org_id = $1"},
