@@ -179,7 +179,22 @@ func (s *Service) load(ctx context.Context, q db.Querier, who account.Actor, id 
 	if d = one[0]; role == account.Viewer {
 		return d, nil // it is visible
 	}
-	return d, who.OnAll(d.OrgID, d.BoatIDs...).Require(role, "document")
+	if err := who.OnAll(d.OrgID, d.BoatIDs...).Require(role, "document"); err != nil {
+		return d, err
+	}
+	return d, unsold(ctx, q, d)
+}
+
+// unsold refuses a change of a paper that belongs to the record of boats that were
+// all sold since; what came later can still be put in order.
+func unsold(ctx context.Context, q db.Querier, d Document) error {
+	var w db.Where
+	db.In(&w, "id", d.BoatIDs)
+	kept, err := db.One(ctx, q, db.Scalar[int], "SELECT count(*) FROM boats WHERE "+w.SQL()+" AND (frozen_at IS NULL OR frozen_at < "+w.Arg(db.Micros(d.CreatedAt))+")", w.Args()...)
+	if err == nil && kept == 0 && len(d.BoatIDs) > 0 {
+		err = fault.New(fault.Conflict, "the boat of this paper was sold: its record stays as it was, read only")
+	}
+	return err
 }
 
 // DocumentIn reads one that is not in the bin, asking for a role.

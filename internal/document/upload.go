@@ -177,7 +177,7 @@ func (s *Service) Add(ctx context.Context, who account.Actor, u Upload, got Rece
 // finds their one organization.
 func (s *Service) place(ctx context.Context, q db.Querier, who account.Actor, u Upload) (account.OrgID, error) {
 	org := u.OrgID
-	boats, err := s.boats.Names(ctx, q, who, u.BoatIDs, account.Member)
+	boats, err := s.boats.NamesEvenSold(ctx, q, who, u.BoatIDs, account.Member)
 	if err != nil {
 		return "", err
 	}

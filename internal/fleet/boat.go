@@ -71,6 +71,7 @@ type Boat struct {
 	Warnings       []Warning     `json:"warnings"`
 	CreatedAt      time.Time     `json:"created_at"`
 	UpdatedAt      time.Time     `json:"updated_at"`
+	FrozenAt       *time.Time    `json:"frozen_at" doc:"when it was sold: its record stays as it was, read only"`
 
 	twins twins
 }
@@ -290,14 +291,15 @@ func (b *Boat) fields() []any {
 
 func scanBoat(r db.Row) (b Boat, err error) {
 	var created, updated int64
-	err = r.Scan(append(b.fields(), &created, &updated, &b.twins.hin, &b.twins.mmsi)...)
-	b.CreatedAt, b.UpdatedAt = db.Time(created), db.Time(updated)
+	var frozen *int64
+	err = r.Scan(append(b.fields(), &created, &updated, &frozen, &b.twins.hin, &b.twins.mmsi)...)
+	b.CreatedAt, b.UpdatedAt, b.FrozenAt = db.Time(created), db.Time(updated), db.TimePtr(frozen)
 	b.Owners, b.Uses = []Owner{}, []Use{}
 	b.warn()
 	return b, err
 }
 
-const selectBoat = "SELECT " + boatColumns + `, created_at, updated_at,
+const selectBoat = "SELECT " + boatColumns + `, created_at, updated_at, frozen_at,
 	EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.hin = boats.hin AND o.hin <> '' AND o.id <> boats.id AND o.deleted_at IS NULL),
 	EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.mmsi = boats.mmsi AND o.mmsi <> '' AND o.id <> boats.id AND o.deleted_at IS NULL)
 	FROM boats`
@@ -323,6 +325,9 @@ func (s *Service) boat(ctx context.Context, q db.Querier, who account.Actor, id 
 	}
 	if err := who.On(b.OrgID, id).Require(role, "boat"); err != nil {
 		return Boat{}, err
+	}
+	if b.FrozenAt != nil && role != account.Viewer {
+		return Boat{}, sold(b.Name, *b.FrozenAt)
 	}
 	one := []Boat{b}
 	err = attachLists(ctx, q, one)
@@ -625,34 +630,4 @@ func slug(name string) string {
 		return s
 	}
 	return "boat"
-}
-
-// Named is a boat's name and organization, for the packages above.
-type Named struct {
-	ID    BoatID
-	OrgID account.OrgID
-	Name  string
-}
-
-// Names looks up boats that the actor may see; NotFound names the first that
-// they may not.
-func (s *Service) Names(ctx context.Context, q db.Querier, who account.Actor, ids []BoatID, role account.Role) ([]Named, error) {
-	out := make([]Named, 0, len(ids))
-	for _, id := range ids {
-		n, err := db.One(ctx, q, func(r db.Row) (n Named, err error) {
-			err = r.Scan(&n.ID, &n.OrgID, &n.Name)
-			return n, err
-		}, "SELECT id, org_id, name FROM boats WHERE id = $1 AND deleted_at IS NULL", id)
-		if fault.Is(err, fault.NotFound) {
-			return nil, fault.New(fault.NotFound, "boat not found")
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := who.On(n.OrgID, id).Require(role, "boat"); err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, nil
 }

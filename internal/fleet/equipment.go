@@ -161,7 +161,11 @@ func (s *Service) EquipmentIn(ctx context.Context, q db.Querier, who account.Act
 	if err != nil {
 		return e, err
 	}
-	return e, who.On(e.OrgID, e.BoatID).Require(role, "equipment")
+	if err := who.On(e.OrgID, e.BoatID).Require(role, "equipment"); err != nil || role == account.Viewer {
+		return e, err
+	}
+	_, err = s.Names(ctx, q, who, []BoatID{e.BoatID}, role)
+	return e, err
 }
 
 // CreateEquipment adds a piece to a boat; members may.

@@ -143,7 +143,7 @@ func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch,
 // change stores what next makes of a warranty, at the version that was read.
 func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet.Version, next func(*db.Tx, *Warranty) (Input, error)) (w Warranty, err error) {
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if w, err = s.load(ctx, tx, who, id, account.Member); err != nil {
+		if w, err = s.edit(ctx, tx, who, id, account.Member); err != nil {
 			return err
 		}
 		if err := at.Check(w.UpdatedAt); err != nil {
@@ -210,7 +210,7 @@ func (s *Service) stays(ctx context.Context, tx *db.Tx, who account.Actor, w War
 func (s *Service) Delete(ctx context.Context, who account.Actor, id ID, at fleet.Version) (w Warranty, err error) {
 	defer fault.Wrap(&err, "warranty.Delete %s", id)
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if w, err = s.load(ctx, tx, who, id, account.Manager); err != nil {
+		if w, err = s.edit(ctx, tx, who, id, account.Manager); err != nil {
 			return err
 		}
 		if err := at.Check(w.UpdatedAt); err != nil {
@@ -234,6 +234,9 @@ func (s *Service) Restore(ctx context.Context, who account.Actor, id ID) (w Warr
 	defer fault.Wrap(&err, "warranty.Restore %s", id)
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		if w, err = s.find(ctx, tx, who, id, account.Manager); err != nil || !w.deleted {
+			return err
+		}
+		if err := s.boats.Writable(ctx, tx, w.BoatID); err != nil {
 			return err
 		}
 		now := db.Micros(fleet.Touched(tx, w.UpdatedAt))

@@ -294,7 +294,7 @@ func history(ctx context.Context, q db.Querier, id ClaimID) ([]ClaimStep, error)
 func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in ClaimInput) (x Claim, err error) {
 	defer fault.Wrap(&err, "warranty.CreateClaim")
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, err := s.load(ctx, tx, who, id, account.Member)
+		w, err := s.edit(ctx, tx, who, id, account.Member)
 		if err != nil {
 			return err
 		}
@@ -372,7 +372,7 @@ func (s *Service) sameOrg(ctx context.Context, q db.Querier, who account.Actor, 
 // inClaim runs f in a transaction, on a claim that the actor may change.
 func (s *Service) inClaim(ctx context.Context, who account.Actor, id ID, claim ClaimID, f func(tx *db.Tx, w Warranty, x Claim) error) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, x, err := s.loadClaim(ctx, tx, who, id, claim, account.Member)
+		w, x, err := s.editClaim(ctx, tx, who, id, claim, account.Member)
 		if err != nil {
 			return err
 		}

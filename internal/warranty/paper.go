@@ -173,7 +173,7 @@ func (s *Service) linkPaper(ctx context.Context, who account.Actor, id ID, l Lin
 		return p, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, err := s.load(ctx, tx, who, id, account.Member)
+		w, err := s.edit(ctx, tx, who, id, account.Member)
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (s *Service) linkPaper(ctx context.Context, who account.Actor, id ID, l Lin
 func (s *Service) UnlinkPaper(ctx context.Context, who account.Actor, id ID, doc document.ID) (p Paper, err error) {
 	defer fault.Wrap(&err, "warranty.UnlinkPaper %s", id)
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, err := s.load(ctx, tx, who, id, account.Member)
+		w, err := s.edit(ctx, tx, who, id, account.Member)
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ func (a remindAt) compare(b remindAt) int {
 // before anything is joined, so that no more of them are read than returned,
 // whatever the database knows of its tables. What is due by tomorrow's date in
 // UTC may be due somewhere already; for the others it is left to the caller.
-const selectDue = `SELECT t.line_id, t.expires_on, t.days, t.due_on, w.state = 'active' AND w.deleted_at IS NULL AND b.deleted_at IS NULL AND g.deleted_at IS NULL,
+const selectDue = `SELECT t.line_id, t.expires_on, t.days, t.due_on, w.state = 'active' AND w.deleted_at IS NULL AND b.deleted_at IS NULL AND b.frozen_at IS NULL AND g.deleted_at IS NULL,
 	w.org_id, w.expiration_date, w.id, w.boat_id, b.name, w.item_name, w.provider, w.equipment_id, COALESCE(e.name, ''), COALESCE(l.coverage, ''), ` + zone + `
 	FROM (SELECT warranty_id, line_id, expires_on, days, due_on FROM warranty_thresholds
 		WHERE state = 'due' AND due_on <= $1 AND (due_on, warranty_id, line_id, days) > ($2, $3, $4, $5)

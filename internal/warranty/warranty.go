@@ -286,6 +286,24 @@ func (s *Service) load(ctx context.Context, q db.Querier, who account.Actor, id 
 	return w, err
 }
 
+// edit is load for a change: a sold boat's record has none.
+func (s *Service) edit(ctx context.Context, tx *db.Tx, who account.Actor, id ID, role account.Role) (Warranty, error) {
+	w, err := s.load(ctx, tx, who, id, role)
+	if err != nil {
+		return w, err
+	}
+	return w, s.boats.Writable(ctx, tx, w.BoatID)
+}
+
+// editClaim is loadClaim for a change.
+func (s *Service) editClaim(ctx context.Context, tx *db.Tx, who account.Actor, id ID, claim ClaimID, role account.Role) (Warranty, Claim, error) {
+	w, x, err := s.loadClaim(ctx, tx, who, id, claim, role)
+	if err != nil {
+		return w, x, err
+	}
+	return w, x, s.boats.Writable(ctx, tx, w.BoatID)
+}
+
 // Data is the payload of the warranty events.
 type Data struct {
 	WarrantyID     ID           `json:"warranty_id"`

@@ -242,6 +242,7 @@ CREATE TABLE boats (
     time_zone TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    frozen_at BIGINT, -- when it was sold: the record stays as it was
     deleted_at BIGINT
 );
 CREATE UNIQUE INDEX boats_slug ON boats (org_id, slug);
