@@ -27,7 +27,7 @@ func (a *App) buildNotifications(ctx context.Context, client *egress.Client) err
 		BaseURL: strings.TrimSuffix(baseURL(a.options.Config), "/"), Senders: senders, VAPIDKey: key, Mailbox: inbox, Changed: a.notified, Log: a.options.Log,
 	})
 	a.Accounts.OnMail(func(ctx context.Context, tx *db.Tx, m account.Mail) error {
-		return a.Notifications.SecretMail(ctx, tx, m.Kind, m.To, m.Language, m.Vars)
+		return a.Notifications.SecretMail(ctx, tx, notify.SecretMail{Kind: m.Kind, To: m.To, Language: m.Language, Values: m.Vars})
 	})
 	return a.Notifications.Seed(ctx)
 }
