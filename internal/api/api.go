@@ -119,6 +119,7 @@ func New(s Services, c Config) *API {
 	a.searchOperations()
 	a.warrantyOperations()
 	a.saleOperations()
+	a.handoverOperations()
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()

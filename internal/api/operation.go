@@ -93,6 +93,9 @@ var Permissions = map[string]Permission{
 
 	"list-sales": signedIn, "list-boat-sales": member, "create-sale": manager, "get-sale": member, "update-sale": manager, "cancel-sale": manager,
 	"get-checklist": member, "tick-checklist": manager,
+	"transfer-sale": {Role: account.Manager, Fresh: true}, "resend-handover": {Role: account.Manager, Fresh: true},
+	"extend-handover": manager, "revoke-handover": manager, "list-downloads": member, "complete-sale": manager,
+	"get-handover-page": public, "get-handover-package": public,
 
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,

@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -12,12 +13,16 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/account/accounttest"
+	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
+	"navidocs/internal/document/extract"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/warranty"
 )
 
 // bench is a service on a real database, with an organization and its boat.
@@ -25,6 +30,7 @@ type bench struct {
 	*Service
 	t     *testing.T
 	clock *testkit.Clock
+	mails []Mail // that left, in their order
 	boat  fleet.Boat
 	ada   account.Actor // admin of the organization
 	eve   account.Actor // admin of another
@@ -38,8 +44,21 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 			t.Fatal(err)
 		}
 		events := event.New(d, queue)
+		store, err := blob.OpenDisk(t.TempDir() + "/blobs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
 		accounts := account.New(d, account.Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
-		b := &bench{Service: New(d, accounts, fleet.New(d, accounts, events), events), t: t, clock: clock}
+		boats := fleet.New(d, accounts, events)
+		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
+			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+		warranties := warranty.New(d, store, accounts, boats, papers, events)
+		b := &bench{Service: New(d, store, accounts, boats, papers, warranties, events, queue, Config{BaseURL: "https://docs.example.org"}), t: t, clock: clock}
+		b.OnMail(func(_ context.Context, tx *db.Tx, m Mail) error {
+			tx.OnCommit(func() { b.mails = append(b.mails, m) })
+			return nil
+		})
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.boat = b.newBoat("Calypso", "FR")
 		f(t, b)
