@@ -120,6 +120,7 @@ func New(s Services, c Config) *API {
 	a.warrantyOperations()
 	a.saleOperations()
 	a.packageOperations()
+	a.handoverOperations()
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()

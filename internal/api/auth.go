@@ -89,7 +89,7 @@ func (a *API) refuse(ctx huma.Context, err error) {
 
 // limit counts requests: anonymous ones by address, others by user.
 func (a *API) limit(ctx huma.Context, next func(huma.Context)) {
-	if uncounted[ctx.Operation().OperationID] || ctx.Operation().OperationID == "get-content" && ctx.Header("Range") != "" {
+	if id := ctx.Operation().OperationID; uncounted[id] || (id == "get-content" || id == "get-handover-package") && ctx.Header("Range") != "" {
 		next(ctx)
 		return
 	}

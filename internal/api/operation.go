@@ -95,6 +95,9 @@ var Permissions = map[string]Permission{
 	"get-selection": manager, "change-selection": manager, "generate-package": manager, "list-packages": member, "get-package": manager, "get-package-contents": manager,
 	"list-signing-keys": admin, "rotate-signing-key": admin, "get-keys": public,
 	"get-checklist": member, "tick-checklist": manager,
+	"transfer-sale": {Role: account.Manager, Fresh: true}, "resend-handover": {Role: account.Manager, Fresh: true},
+	"extend-handover": manager, "revoke-handover": manager, "list-downloads": member, "complete-sale": manager,
+	"get-handover-page": public, "get-handover-package": public,
 
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,

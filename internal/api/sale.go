@@ -72,7 +72,7 @@ func (a *API) saleOperations() {
 			x, err := a.Sales.Update(ctx, who, sale.ID(in.ID), in.Body, in.version())
 			return saleAnswer(x, "", err)
 		})
-	add(a, op{id: "cancel-sale", method: http.MethodPost, path: one + "/cancel", tag: tag, summary: "Call a sale off"}, a.cancelSale)
+	add(a, op{id: "cancel-sale", method: http.MethodPost, path: one + "/cancel", tag: tag, summary: "Call a sale off; ends the buyer's link and tells what was downloaded before"}, a.cancelSale)
 	add(a, op{id: "get-checklist", method: http.MethodGet, path: one + "/checklist", tag: tag, summary: "What is to be done, ticked by the boat's papers and by hand"},
 		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]sale.Check], error) {
 			return answer(a.Sales.Checklist(ctx, who, sale.ID(in.ID)))

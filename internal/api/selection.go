@@ -27,7 +27,6 @@ type packageFile struct {
 	Range string `header:"Range"`
 }
 
-
 type keyList struct {
 	Keys []sale.Key `json:"keys"`
 }
@@ -79,7 +78,7 @@ func (a *API) generate(ctx context.Context, who account.Actor, in *generateInput
 }
 
 func (a *API) packageContent(ctx context.Context, who account.Actor, in *packageFile) (*huma.StreamResponse, error) {
-	p, f, err := a.Sales.Content(ctx, who, sale.ID(in.ID), wholeRange(in.Range))
+	p, f, err := a.Sales.PackageContent(ctx, who, sale.ID(in.ID), wholeRange(in.Range))
 	if err != nil {
 		return nil, err
 	}

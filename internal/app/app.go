@@ -206,7 +206,8 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
-	a.Sales = sale.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Warranties, a.Events, a.Jobs, sale.Config{TempDir: a.tempDir()})
+	a.Sales = sale.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Warranties, a.Events, a.Jobs,
+		sale.Config{BaseURL: strings.TrimSuffix(baseURL(c), "/"), TempDir: a.tempDir()})
 	client, err := a.guarded()
 	if err != nil {
 		return err
@@ -265,8 +266,8 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Accounts.Jobs()...)
 	a.Jobs.Register(a.Documents.Jobs()...)
 	a.Jobs.Register(a.Notifications.Jobs()...)
-	a.Jobs.Register(a.Sales.Jobs()...)
 	a.Jobs.Register(a.Warranties.Jobs()...)
+	a.Jobs.Register(a.Sales.Jobs()...)
 	a.Jobs.Register(a.Webhooks.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
@@ -277,6 +278,8 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(time.Hour, func() job.Args { return nightlyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return warranty.RemindArgs{} })
+	a.Jobs.Every(time.Hour, func() job.Args { return sale.RemindArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return sale.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
 	a.Jobs.Every(time.Minute, func() job.Args { return webhook.WakeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })

@@ -21,6 +21,7 @@ import (
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
 	"navidocs/internal/ops"
+	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 )
 
@@ -179,5 +180,5 @@ func (a *App) pending(ctx context.Context) (waiting, changed []string, err error
 // settle changes what is restored so that nobody is told twice, and nobody who
 // was erased is back.
 func (a *App) settle(ctx context.Context, d *db.DB) error {
-	return errors.Join(warranty.PassMissed(ctx, d), notify.SettleRestored(ctx, d), a.eraseAgain(ctx, d))
+	return errors.Join(warranty.PassMissed(ctx, d), sale.PassMissed(ctx, d), notify.SettleRestored(ctx, d), a.eraseAgain(ctx, d))
 }

@@ -10,10 +10,11 @@ import (
 	"navidocs/internal/egress"
 	"navidocs/internal/mailbox"
 	"navidocs/internal/notify"
+	"navidocs/internal/sale"
 )
 
 // buildNotifications sets up the channels that the configuration names, writes
-// the templates of this release, and has accounts' mails sent.
+// the templates of this release, and has the mails of accounts and sales sent.
 func (a *App) buildNotifications(ctx context.Context, client *egress.Client) error {
 	senders, key, err := a.senders(client)
 	if err != nil {
@@ -27,7 +28,16 @@ func (a *App) buildNotifications(ctx context.Context, client *egress.Client) err
 		BaseURL: strings.TrimSuffix(baseURL(a.options.Config), "/"), Senders: senders, VAPIDKey: key, Mailbox: inbox, Changed: a.notified, Log: a.options.Log,
 	})
 	a.Accounts.OnMail(func(ctx context.Context, tx *db.Tx, m account.Mail) error {
-		return a.Notifications.SecretMail(ctx, tx, m.Kind, m.To, m.Language, m.Vars)
+		return a.Notifications.SecretMail(ctx, tx, notify.SecretMail{Kind: m.Kind, To: m.To, Language: m.Language, Values: m.Vars})
+	})
+	a.Sales.OnMail(func(ctx context.Context, tx *db.Tx, m sale.Mail) error {
+		return a.Notifications.SecretMail(ctx, tx, notify.SecretMail{Kind: m.Kind, To: m.To, Language: m.Language, Subject: m.Subject, Values: m.Vars})
+	})
+	a.Notifications.OnUndelivered(func(ctx context.Context, tx *db.Tx, kind, subject, reason string) error {
+		if !strings.HasPrefix(kind, "handover") {
+			return nil
+		}
+		return a.Sales.Undelivered(ctx, tx, subject, reason)
 	})
 	return a.Notifications.Seed(ctx)
 }

@@ -57,7 +57,7 @@ func fill(t *testing.T, a *app.App) {
 		t.Fatal(err)
 	}
 	if err := a.DB.Transact(ctx, func(tx *db.Tx) error {
-		return a.Notifications.SecretMail(ctx, tx, "account.locked", "ada@example.org", "en", map[string]string{"minutes": "15", "address": "192.0.2.1", "link": "https://boat.example.org/unlock?token=x"})
+		return a.Notifications.SecretMail(ctx, tx, notify.SecretMail{Kind: "account.locked", To: "ada@example.org", Language: "en", Values: map[string]string{"minutes": "15", "address": "192.0.2.1", "link": "https://boat.example.org/unlock?token=x"}})
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,12 +14,12 @@ import (
 	"navidocs/internal/event"
 )
 
-// The types of product.md, all of them and no others.
+// The types that were promised, and two by which sellers are told of more.
 func TestTheCatalogue(t *testing.T) {
 	t.Parallel()
 	const promised = `boat.created/updated/deleted document.uploaded/processed/failed/deleted
 		warranty.created/updated/expiring/expired/claimed/deleted certificate.expiring/expired maintenance.due/overdue/completed
-		sale.initiated/package_generated/transferred/downloaded/completed/cancelled listing.published/failed webhook.disabled backup.failed`
+		sale.initiated/package_generated/transferred/downloaded/undelivered/due/completed/cancelled listing.published/failed webhook.disabled backup.failed`
 	var want, got []string
 	for _, words := range strings.Fields(promised) {
 		domain, verbs, _ := strings.Cut(words, ".")

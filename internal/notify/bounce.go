@@ -21,7 +21,8 @@ type Report struct {
 // Report takes in a bounce or a complaint. A hard bounce stops mail to the
 // address, tells in the application what the mail said, and the organization's
 // admins when a reminder reached nobody; a complaint stops mail too. A soft one
-// is kept only.
+// is kept only. Of a mail with a secret only a hard one counts, for whoever had it
+// sent; its address is left alone.
 func (s *Service) Report(ctx context.Context, who account.Actor, r Report) (err error) {
 	defer fault.Wrap(&err, "notify.Report")
 	if !who.Operator {
@@ -34,6 +35,11 @@ func (s *Service) Report(ctx context.Context, who account.Actor, r Report) (err 
 func (s *Service) report(ctx context.Context, r Report) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
 		m, err := s.loadMessage(ctx, tx, r.MessageID)
+		if fault.Is(err, fault.NotFound) {
+			if err = s.reportSecret(ctx, tx, r); err == nil {
+				return nil
+			}
+		}
 		if fault.Is(err, fault.NotFound) {
 			return fault.New(fault.NotFound, "no mail has the id %s, or it is older than 30 days", r.MessageID)
 		}
@@ -80,8 +86,7 @@ func (s *Service) ReadBounces(ctx context.Context) {
 }
 
 // takeReturned takes a mail in, and says whether it was about one of ours. A
-// mail with a secret, or one older than 30 days, was ours too, though nothing is
-// kept of it. Whoever knows the id of a mail has received it or carried it, and
+// mail older than 30 days was ours too, though nothing is kept of it. Whoever knows the id of a mail has received it or carried it, and
 // can do no more than stop mail to its address.
 func (s *Service) takeReturned(ctx context.Context, m mailbox.Mail) (mine bool, err error) {
 	r, ours := readReturned(m.Raw)

@@ -72,17 +72,26 @@ var kinds = map[string]kind{
 	},
 	"sale.initiated": {
 		audience: account.Manager, channels: quietly, urgent: never, subject: "sale_id",
-		needs: []string{"boat_name"}, also: []string{"buyer_email", "transfer_date"}, page: "sales/",
+		needs: []string{"boat_name"}, page: "sales/",
 	},
 	"sale.package_generated": {
 		audience: account.Manager, channels: quietly, urgent: never, subject: "sale_id", also: []string{"files"}, page: "sales/",
 	},
 	"sale.transferred": {
-		audience: account.Manager, channels: aloud, urgent: always, subject: "sale_id", needs: []string{"buyer_email"}, page: "sales/",
+		audience: account.Manager, channels: aloud, urgent: always, subject: "sale_id",
+		needs: []string{"boat_name"}, also: []string{"downloads_left"}, page: "sales/",
 	},
 	"sale.downloaded": {
 		audience: account.Manager, channels: aloud, urgent: never, subject: "sale_id",
-		needs: []string{"boat_name"}, also: []string{"buyer_email", "downloads_left"}, page: "sales/",
+		needs: []string{"boat_name"}, also: []string{"downloads_left"}, page: "sales/",
+	},
+	"sale.undelivered": {
+		audience: account.Manager, channels: aloud, urgent: always, subject: "sale_id",
+		needs: []string{"boat_name"}, also: []string{"reason"}, page: "sales/",
+	},
+	"sale.due": {
+		audience: account.Manager, channels: aloud, reminder: true, urgent: never, subject: "sale_id", due: []string{"transfer_date", "threshold_days"},
+		needs: []string{"boat_name", "transfer_date"}, page: "sales/",
 	},
 	"certificate.expiring": {
 		audience: account.Member, channels: aloud, reminder: true, urgent: soon, subject: "document_id", due: []string{"expires_on", "threshold_days"},
@@ -126,6 +135,12 @@ var letters = map[string]kind{
 	"account.exists":         {needs: []string{"link"}},
 
 	"account.recovery_code_used": {needs: []string{"left"}, also: []string{"address"}},
+
+	"handover": {
+		needs: []string{"link", "expires_on"},
+		also:  []string{"downloads", "files", "size", "contents", "warranties", "message", "fingerprint", "seller_name", "seller_email"},
+	},
+	"handover_reminder": {needs: []string{"link", "expires_on"}, also: []string{"downloads"}},
 
 	"phone.code": {needs: []string{"code"}},
 	"digest":     {also: []string{"count"}},

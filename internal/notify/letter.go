@@ -16,14 +16,22 @@ var page = template.Must(template.New("mail").Parse(`<!DOCTYPE html>
 <table role="presentation" width="560" cellpadding="0" cellspacing="0" style="max-width:560px;width:100%;background:#ffffff;border-radius:8px"><tr><td style="padding:28px">
 <p style="margin:0 0 16px">{{.Greeting}}</p>
 {{range .Parts}}<h2 style="margin:0 0 8px;font-size:18px">{{.Title}}</h2>
-<p style="margin:0 0 16px;line-height:1.5">{{.Text}}</p>
-{{if .Link}}<p style="margin:0 0 24px"><a href="{{.Link}}" style="display:inline-block;background:#0b5c7a;color:#ffffff;text-decoration:none;padding:14px 22px;border-radius:6px">{{$.Open}}</a></p>{{end}}
+{{range .Paragraphs}}<p style="margin:0 0 16px;line-height:1.5">{{range $n, $line := .}}{{if $n}}<br>{{end}}{{$line}}{{end}}</p>
+{{end}}{{if .Link}}<p style="margin:0 0 24px"><a href="{{.Link}}" style="display:inline-block;background:#0b5c7a;color:#ffffff;text-decoration:none;padding:14px 22px;border-radius:6px">{{$.Open}}</a></p>{{end}}
 {{end}}<p style="margin:0;font-size:13px;color:#4c606c;line-height:1.5">{{.Why}}{{if .Unsubscribe}}<br><a href="{{.Unsubscribe}}" style="color:#4c606c">{{.Stop}}</a> · <a href="{{.Settings}}" style="color:#4c606c">{{.Choose}}</a>{{end}}</p>
 </td></tr></table></td></tr></table></body></html>
 `))
 
 // part is one thing that a mail tells.
 type part struct{ Title, Text, Link string }
+
+// Paragraphs are the text's, each as its lines.
+func (p part) Paragraphs() (all [][]string) {
+	for one := range strings.SplitSeq(p.Text, paragraph) {
+		all = append(all, strings.Split(one, "\n"))
+	}
+	return all
+}
 
 type mailPage struct {
 	Language, Title, Greeting, Open, Why, Stop, Choose string

@@ -47,11 +47,14 @@ type Service struct {
 	config   Config
 	senders  map[Channel]Sender
 	inbox    inbox
+	// undelivered is told of secret mails that did not arrive.
+	undelivered func(ctx context.Context, tx *db.Tx, kind, subject, reason string) error
 }
 
 // New makes the service and has it told of every event.
 func New(d *db.DB, jobs *job.Queue, accounts *account.Service, events *event.Outbox, c Config) *Service {
 	s := &Service{db: d, jobs: jobs, accounts: accounts, events: events, config: c, senders: map[Channel]Sender{}}
+	s.undelivered = func(context.Context, *db.Tx, string, string, string) error { return nil }
 	for _, sender := range c.Senders {
 		s.senders[sender.Channel()] = sender
 	}

@@ -474,7 +474,7 @@ func TestSecretMailsAreSealedAndBlanked(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		b.do(func(tx *db.Tx) error {
-			return b.SecretMail(t.Context(), tx, "account.reset_password", "eve@example.org", "de", map[string]string{"link": "https://navidocs.example/reset?token=s3cret", "minutes": "60"})
+			return b.SecretMail(t.Context(), tx, SecretMail{Kind: "account.reset_password", To: "eve@example.org", Language: "de", Values: map[string]string{"link": "https://navidocs.example/reset?token=s3cret", "minutes": "60"}})
 		})
 		stored := func() string {
 			s, err := db.One(t.Context(), b.db, db.Scalar[string], "SELECT kind || recipient || sealed || status FROM secret_mails")
@@ -487,7 +487,7 @@ func TestSecretMailsAreSealedAndBlanked(t *testing.T) {
 		if err != nil || strings.Contains(stored(), "s3cret") {
 			t.Fatal(stored(), err)
 		}
-		x, err := b.loadSecret(t.Context(), id)
+		x, err := b.loadSecret(t.Context(), b.db, id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -590,7 +590,7 @@ func TestARestoreSendsNothingTwice(t *testing.T) {
 		b.wish(b.ada, Wishes{Digest: Daily})
 		b.expires("Windlass", 90) // due tomorrow: it was not sent before the restore
 		b.do(func(tx *db.Tx) error {
-			return b.SecretMail(t.Context(), tx, "account.reset_password", "ada@example.org", "en", map[string]string{"link": "x", "minutes": "60"})
+			return b.SecretMail(t.Context(), tx, SecretMail{Kind: "account.reset_password", To: "ada@example.org", Language: "en", Values: map[string]string{"link": "x", "minutes": "60"}})
 		})
 		if err := SettleRestored(t.Context(), b.db); err != nil {
 			t.Fatal(err)

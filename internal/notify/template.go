@@ -25,6 +25,8 @@ var Languages = []string{"en", "fr", "de", "it", "es"}
 type words struct {
 	// title is a subject line; text a paragraph; sms a whole text message.
 	title, text, sms string
+	// open is what the link of a letter is called; "" is as in every mail.
+	open string
 }
 
 // book is a language's words by template, and what every mail says.
@@ -45,6 +47,9 @@ var books = sync.OnceValues(func() (map[string]book, error) { //nolint:gocheckno
 	}
 	return all, nil
 })
+
+// paragraph is what stands between the paragraphs of a text.
+const paragraph = "\n\n"
 
 // readBook reads sections "== name" of lines "key: words".
 func readBook(file string) (b book, err error) {
@@ -79,8 +84,15 @@ func (b book) put(section, key, value string) {
 	switch key {
 	case "title":
 		w.title = value
-	case "text":
-		w.text = value
+	case "text": // once more is another paragraph
+		if w.text != "" {
+			w.text += paragraph
+		}
+		w.text += value
+	case "line": // of the same paragraph
+		w.text += "\n" + value
+	case "open":
+		w.open = value
 	case "sms":
 		w.sms = value
 	default:

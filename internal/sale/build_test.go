@@ -31,7 +31,7 @@ func (b *bench) built(x Sale, o PackageOptions) (Package, []byte) {
 	if err := b.make(b.t.Context(), p.ID, func(*db.Tx) error { return nil }); err != nil {
 		b.t.Fatal(err)
 	}
-	p, f, err := b.Content(b.t.Context(), b.ada, x.ID, true)
+	p, f, err := b.PackageContent(b.t.Context(), b.ada, x.ID, true)
 	if err != nil {
 		b.t.Fatal(err)
 	}

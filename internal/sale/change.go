@@ -14,19 +14,22 @@ import (
 
 // Input is what a sale begins with.
 type Input struct {
-	BoatID       fleet.BoatID `json:"boat_id"`
-	BuyerEmail   string       `json:"buyer_email" maxLength:"254"`
-	BuyerName    string       `json:"buyer_name,omitempty" maxLength:"200"`
-	Region       Region       `json:"region,omitempty" enum:",US,EU,UK" doc:"absent: by the boat's flag, EU where that says nothing"`
-	TransferDate *fleet.Date  `json:"transfer_date,omitempty" format:"date"`
+	BoatID     fleet.BoatID `json:"boat_id"`
+	BuyerEmail string       `json:"buyer_email" maxLength:"254"`
+	BuyerName  string       `json:"buyer_name,omitempty" maxLength:"200"`
+	// BuyerLanguage is that of mails and pages for the buyer.
+	BuyerLanguage string      `json:"buyer_language,omitempty" enum:",en,fr,de,it,es" doc:"of mails and pages for the buyer; absent: yours"`
+	Region        Region      `json:"region,omitempty" enum:",US,EU,UK" doc:"absent: by the boat's flag, EU where that says nothing"`
+	TransferDate  *fleet.Date `json:"transfer_date,omitempty" format:"date"`
 }
 
 // Patch is what may be changed of an open sale; nil leaves a field as it is.
 type Patch struct {
-	BuyerEmail   *string     `json:"buyer_email,omitempty" maxLength:"254"`
-	BuyerName    *string     `json:"buyer_name,omitempty" maxLength:"200"`
-	Region       *Region     `json:"region,omitempty" enum:"US,EU,UK"`
-	TransferDate *fleet.Date `json:"transfer_date,omitempty" doc:"YYYY-MM-DD; empty takes it away"`
+	BuyerEmail    *string     `json:"buyer_email,omitempty" maxLength:"254"`
+	BuyerName     *string     `json:"buyer_name,omitempty" maxLength:"200"`
+	BuyerLanguage *string     `json:"buyer_language,omitempty" enum:"en,fr,de,it,es"`
+	Region        *Region     `json:"region,omitempty" enum:"US,EU,UK"`
+	TransferDate  *fleet.Date `json:"transfer_date,omitempty" doc:"YYYY-MM-DD; empty takes it away"`
 }
 
 // check makes what was given fit to be stored, or names what is wrong with it.
@@ -42,6 +45,9 @@ func (x *Sale) check() error {
 	x.BuyerEmail, x.BuyerName = email, strings.TrimSpace(db.Text(x.BuyerName))
 	if utf8.RuneCountInString(x.BuyerName) > 200 {
 		add("buyer_name", "must have at most 200 characters", "")
+	}
+	if !slices.Contains(languages(), x.BuyerLanguage) {
+		add("buyer_language", "must be one of "+strings.Join(languages(), ", "), x.BuyerLanguage)
 	}
 	if !slices.Contains([]Region{US, EU, UK}, x.Region) {
 		add("region", "must be US, EU or UK", string(x.Region))
@@ -75,9 +81,14 @@ func (s *Service) Start(ctx context.Context, who account.Actor, in Input) (x Sal
 	if in.BoatID == "" {
 		return x, fault.Fields(fault.Field{Location: "body.boat_id", Message: "name the boat that is sold"})
 	}
-	x = Sale{BuyerEmail: in.BuyerEmail, BuyerName: in.BuyerName, Region: in.Region, TransferDate: in.TransferDate}
+	x = Sale{BuyerEmail: in.BuyerEmail, BuyerName: in.BuyerName, BuyerLanguage: in.BuyerLanguage, Region: in.Region, TransferDate: in.TransferDate, BuyerReached: true}
 	if x.Region == "" {
 		x.Region = EU // until the boat is known
+	}
+	if x.BuyerLanguage == "" {
+		if x.BuyerLanguage, err = s.languageOf(ctx, who); err != nil {
+			return Sale{}, err
+		}
 	}
 	if err := x.check(); err != nil {
 		return Sale{}, err
@@ -91,19 +102,35 @@ func (s *Service) Start(ctx context.Context, who account.Actor, in Input) (x Sal
 			x.Region = regionOf(boat.Flag)
 		}
 		x.ID, x.OrgID, x.BoatID, x.BoatName, x.Status = ID(db.NewID()), boat.OrgID, boat.ID, boat.Name, Initiated
-		x.CreatedAt, x.UpdatedAt, x.Timeline = tx.Now(), tx.Now(), []Step{}
+		x.CreatedAt, x.UpdatedAt, x.Timeline, x.NotRecalled = tx.Now(), tx.Now(), []Step{}, []Download{}
 		if err := onlyOne(ctx, tx, x); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO sale_workflows (id, org_id, boat_id, buyer_email, buyer_name, buyer_fold, status, region, transfer_date, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`, x.ID, x.OrgID, x.BoatID, x.BuyerEmail, x.BuyerName, x.folded(), x.Status, x.Region,
-			x.TransferDate, db.Micros(x.CreatedAt))
+		_, err = tx.Exec(ctx, `INSERT INTO sale_workflows (id, org_id, boat_id, buyer_email, buyer_name, buyer_fold, buyer_language, status, region, transfer_date, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, x.ID, x.OrgID, x.BoatID, x.BuyerEmail, x.BuyerName, x.folded(), x.BuyerLanguage, x.Status,
+			x.Region, x.TransferDate, db.Micros(x.CreatedAt))
 		if err != nil {
+			return err
+		}
+		if err := arm(ctx, tx, x); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, who, "sale.initiated", &x)
 	})
 	return x, err
+}
+
+// languages are those in which buyers are written to; the first is for those
+// whose language is none of them.
+func languages() []string { return []string{"en", "fr", "de", "it", "es"} }
+
+// languageOf is the language of whoever sells.
+func (s *Service) languageOf(ctx context.Context, who account.Actor) (string, error) {
+	me, err := s.accounts.Me(ctx, who)
+	if err != nil || !slices.Contains(languages(), me.Language) {
+		return languages()[0], err
+	}
+	return me.Language, nil
 }
 
 // onlyOne refuses a second open sale of a boat, also when two begin at once.
@@ -135,7 +162,7 @@ func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch,
 }
 
 func (p Patch) apply(x *Sale) {
-	for field, given := range map[*string]*string{&x.BuyerEmail: p.BuyerEmail, &x.BuyerName: p.BuyerName} {
+	for field, given := range map[*string]*string{&x.BuyerEmail: p.BuyerEmail, &x.BuyerName: p.BuyerName, &x.BuyerLanguage: p.BuyerLanguage} {
 		if given != nil {
 			*field = *given
 		}
@@ -148,7 +175,8 @@ func (p Patch) apply(x *Sale) {
 	}
 }
 
-// Cancel calls a sale off; whoever manages the boat may.
+// Cancel calls a sale off and ends its link; whoever manages the boat may. The
+// answer tells what was downloaded before, which nothing takes back.
 func (s *Service) Cancel(ctx context.Context, who account.Actor, id ID, reason string, at fleet.Version) (x Sale, err error) {
 	defer fault.Wrap(&err, "sale.Cancel %s", id)
 	reason = strings.TrimSpace(db.Text(reason))
@@ -157,7 +185,16 @@ func (s *Service) Cancel(ctx context.Context, who account.Actor, id ID, reason s
 	}
 	return s.change(ctx, who, id, at, func(tx *db.Tx, x *Sale) error {
 		x.Status, x.CancelReason = Cancelled, reason
-		return s.tell(ctx, tx, who, "sale.cancelled", x)
+		if err := s.tell(ctx, tx, who, "sale.cancelled", x); err != nil {
+			return err
+		}
+		if err := endLink(ctx, tx, x.ID, endedByCancel); err != nil {
+			return err
+		}
+		one := []Sale{*x}
+		err := attachLinks(ctx, tx, one)
+		*x = one[0]
+		return err
 	})
 }
 
@@ -177,13 +214,17 @@ func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet
 		if err := f(tx, &x); err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, `UPDATE sale_workflows SET buyer_email = $1, buyer_name = $2, buyer_fold = $3, status = $4, region = $5, transfer_date = $6,
-			cancel_reason = $7, updated_at = $8 WHERE id = $9 AND status NOT IN ('completed', 'cancelled')`, x.BuyerEmail, x.BuyerName, x.folded(), x.Status,
-			x.Region, x.TransferDate, x.CancelReason, db.Micros(x.UpdatedAt), id)
+		n, err := tx.Exec(ctx, `UPDATE sale_workflows SET buyer_email = $1, buyer_name = $2, buyer_fold = $3, buyer_language = $4, unreached = $5, status = $6,
+			region = $7, transfer_date = $8, transferred_at = $9, cancel_reason = $10, updated_at = $11 WHERE id = $12 AND status NOT IN ('completed', 'cancelled')`,
+			x.BuyerEmail, x.BuyerName, x.folded(), x.BuyerLanguage, x.Unreached, x.Status, x.Region, x.TransferDate, db.MicrosPtr(x.TransferredAt), x.CancelReason,
+			db.Micros(x.UpdatedAt), id)
 		if err == nil && n == 0 {
 			err = fault.New(fault.Stale, "the sale ended at this moment")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return arm(ctx, tx, x)
 	})
 	return x, err
 }

@@ -177,10 +177,10 @@ func (s *Service) Contents(ctx context.Context, who account.Actor, id ID) (m Man
 	return p.Manifest()
 }
 
-// Content opens the newest package; whoever manages the boat may. whole says that
+// PackageContent opens the newest package; whoever manages the boat may. whole says that
 // it is read from the beginning, which the audit trail remembers.
-func (s *Service) Content(ctx context.Context, who account.Actor, id ID, whole bool) (p Package, f *blob.Reader, err error) {
-	defer fault.Wrap(&err, "sale.Content %s", id)
+func (s *Service) PackageContent(ctx context.Context, who account.Actor, id ID, whole bool) (p Package, f *blob.Reader, err error) {
+	defer fault.Wrap(&err, "sale.PackageContent %s", id)
 	x, err := s.load(ctx, s.db, who, id, account.Manager)
 	if err != nil {
 		return p, nil, err

@@ -2,6 +2,7 @@ package sale
 
 import (
 	"context"
+	"time"
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
@@ -17,6 +18,11 @@ var _ account.PersonalData = People{}
 // notes are free texts that may name somebody.
 var notes = []account.FreeText{
 	{Kind: "sale", Table: "sale_workflows", Column: "cancel_reason", Key: "id", Org: "x.org_id"},
+	{Kind: "sale", Table: "sale_workflows", Column: "unreached", Key: "id", Org: "x.org_id"},
+	{
+		Kind: "handover_message", Table: "sale_links", Column: "message", Key: "id",
+		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
+	},
 	{
 		Kind: "sale_tick", Table: "sale_ticks", Column: "note", Key: "sale_id || ' ' || item",
 		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
@@ -29,12 +35,13 @@ var notes = []account.FreeText{
 
 // buyer is whom a boat is sold to.
 type buyer struct {
-	id     string
-	org    account.OrgID
-	Boat   account.BoatID `json:"boat_id"`
-	Email  string         `json:"buyer_email"`
-	Name   string         `json:"buyer_name"`
-	Status Status         `json:"status"`
+	id       string
+	org      account.OrgID
+	Boat     account.BoatID `json:"boat_id"`
+	Email    string         `json:"buyer_email"`
+	Name     string         `json:"buyer_name"`
+	Language string         `json:"buyer_language"`
+	Status   Status         `json:"status"`
 }
 
 func buyers(ctx context.Context, q db.Querier, p account.Person) ([]buyer, error) {
@@ -45,9 +52,38 @@ func buyers(ctx context.Context, q db.Querier, p account.Person) ([]buyer, error
 	}
 	p.Narrow(&w, "org_id", account.Member)
 	return db.Collect(ctx, q, func(r db.Row) (b buyer, err error) {
-		err = r.Scan(&b.id, &b.org, &b.Boat, &b.Email, &b.Name, &b.Status)
+		err = r.Scan(&b.id, &b.org, &b.Boat, &b.Email, &b.Name, &b.Language, &b.Status)
 		return b, err
-	}, "SELECT id, org_id, boat_id, buyer_email, buyer_name, status FROM sale_workflows WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
+	}, "SELECT id, org_id, boat_id, buyer_email, buyer_name, buyer_language, status FROM sale_workflows WHERE "+w.SQL()+" ORDER BY id", w.Args()...)
+}
+
+// sent is a link that was mailed to somebody. It is needed while it works and
+// its sale goes on.
+type sent struct {
+	id       string
+	org      account.OrgID
+	needed   bool
+	Sale     ID        `json:"sale_id"`
+	Email    string    `json:"email"`
+	Language string    `json:"language"`
+	Message  string    `json:"message"`
+	At       time.Time `json:"created_at"`
+}
+
+func links(ctx context.Context, q db.Querier, p account.Person) ([]sent, error) {
+	var w db.Where
+	w.Add("l.email <> ''")
+	if p.Address != "" {
+		w.Add("l.email = ?", p.Address)
+	}
+	p.Narrow(&w, "s.org_id", account.Member)
+	return db.Collect(ctx, q, func(r db.Row) (l sent, err error) {
+		var at int64
+		err = r.Scan(&l.id, &l.org, &l.needed, &l.Sale, &l.Email, &l.Language, &l.Message, &at)
+		l.At = db.Time(at)
+		return l, err
+	}, `SELECT l.id, s.org_id, l.ended_at IS NULL AND s.status NOT IN ('completed', 'cancelled'), l.sale_id, l.email, l.language, l.message, l.created_at
+		FROM sale_links l JOIN sale_workflows s ON s.id = l.sale_id WHERE `+w.SQL()+" ORDER BY l.id", w.Args()...)
 }
 
 // Holdings implements account.PersonalData.
@@ -64,6 +100,15 @@ func (People) Holdings(ctx context.Context, q db.Querier, p account.Person, put 
 			return err
 		}
 	}
+	mailed, err := links(ctx, q, p)
+	if err != nil {
+		return err
+	}
+	for _, l := range mailed {
+		if err := put(account.Holding{Kind: "handover_link", ID: l.id, OrgID: &l.org, Data: l}); err != nil {
+			return err
+		}
+	}
 	return account.HoldingsIn(ctx, q, p, notes, put)
 }
 
@@ -74,9 +119,16 @@ func (People) Addresses(ctx context.Context, q db.Querier) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	mailed, err := links(ctx, q, anybody)
+	if err != nil {
+		return nil, err
+	}
 	texts, err := account.AddressesOf(ctx, q, notes)
 	for _, b := range all {
 		texts = append(texts, account.AddressesIn(b.Email)...)
+	}
+	for _, l := range mailed {
+		texts = append(texts, account.AddressesIn(l.Email)...)
 	}
 	return texts, err
 }
@@ -95,26 +147,55 @@ func (People) Erase(ctx context.Context, tx *db.Tx, p account.Person) (out []acc
 		o := account.Outcome{Kind: "buyer", ID: b.id, OrgID: &b.org, Erased: !b.Status.open()}
 		if b.Status.open() {
 			o.Why = "the sale is " + string(b.Status) + " and needs its buyer: complete or cancel it, then erase again"
-		} else if _, err := tx.Exec(ctx, "UPDATE sale_workflows SET buyer_email = '', buyer_name = '', buyer_fold = '', updated_at = $1 WHERE id = $2", db.Micros(tx.Now()), b.id); err != nil {
+		} else if _, err := tx.Exec(ctx, `UPDATE sale_workflows SET buyer_email = '', buyer_name = '', buyer_fold = '', buyer_language = 'en', unreached = '', updated_at = $1
+			WHERE id = $2`, db.Micros(tx.Now()), b.id); err != nil {
 			return nil, err
 		}
 		out = append(out, o)
 	}
+	forgotten, err := eraseLinks(ctx, tx, p)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, forgotten...)
 	texts, err := account.EraseIn(ctx, tx, p, notes)
 	return append(out, texts...), err
+}
+
+// eraseLinks makes links nameless; one that still works for a running sale is kept.
+func eraseLinks(ctx context.Context, tx *db.Tx, p account.Person) (out []account.Outcome, err error) {
+	all, err := links(ctx, tx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range all {
+		o := account.Outcome{Kind: "handover_link", ID: l.id, OrgID: &l.org, Erased: !l.needed}
+		if l.needed {
+			o.Why = "the buyer fetches the package by it: revoke it, or complete or cancel the sale, then erase again"
+		} else if _, err := tx.Exec(ctx, "UPDATE sale_links SET email = '', message = '', language = 'en' WHERE id = $1", l.id); err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
 }
 
 // Purge removes an organization's sales.
 func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 	defer fault.Wrap(&err, "sale.Purge %s", org)
 	const ofSales = "sale_id IN (SELECT id FROM sale_workflows WHERE org_id = $1)"
+	const ofLinks = "link_id IN (SELECT l.id FROM sale_links l JOIN sale_workflows w ON w.id = l.sale_id WHERE w.org_id = $1)"
 	if err := s.releasePackages(ctx, "s.org_id = ?", org); err != nil {
 		return err
 	}
 	return s.db.DeleteInBatches(ctx, org,
+		db.Rows{Table: "sale_downloads", Key: "id", Condition: ofLinks},
+		db.Rows{Table: "sale_tokens", Key: "hash", Condition: ofLinks},
+		db.Rows{Table: "sale_links", Key: "id", Condition: ofSales},
 		db.Rows{Table: "sale_packages", Key: "id", Condition: ofSales},
 		db.Rows{Table: "signing_keys", Key: "fingerprint", Condition: "org_id = $1"},
 		db.Rows{Table: "sale_choices", Key: "sale_id, kind, subject_id", Condition: ofSales},
+		db.Rows{Table: "sale_reminders", Key: "sale_id, transfer_date, days", Condition: ofSales},
 		db.Rows{Table: "sale_ticks", Key: "sale_id, item", Condition: ofSales},
 		db.Rows{Table: "sale_steps", Key: "sale_id, position", Condition: ofSales},
 		db.Rows{Table: "sale_workflows", Key: "id", Condition: "org_id = $1"},

@@ -1,7 +1,8 @@
 // Package sale keeps the sale of a boat: who buys it, how far it is, and what is
 // left to do before the boat changes hands.
 //
-// It guarantees: a boat has one open sale at most; a sale's steps follow each
+// It guarantees: a boat has one open sale at most; a handover link is good for so
+// many complete downloads and not one more, however many ask at once; a sale's steps follow each
 // other, each with its time; every change is audited and told as an event in its
 // own transaction. Who buys is shown to those who see money.
 package sale
@@ -53,21 +54,31 @@ const (
 
 // Sale is one boat on its way to a buyer.
 type Sale struct {
-	ID           ID            `json:"id"`
-	OrgID        account.OrgID `json:"organization_id"`
-	BoatID       fleet.BoatID  `json:"boat_id"`
-	BoatName     string        `json:"boat_name"`
-	BuyerEmail   string        `json:"buyer_email" doc:"empty once it was erased"`
-	BuyerName    string        `json:"buyer_name"`
-	Status       Status        `json:"status" enum:"initiated,package_generated,transferred,completed,cancelled"`
-	Region       Region        `json:"region" enum:"US,EU,UK" doc:"decides what is on the checklist"`
-	TransferDate *fleet.Date   `json:"transfer_date" format:"date" doc:"when the boat is planned to change hands"`
-	CancelReason string        `json:"cancel_reason"`
-	Generated    bool          `json:"documents_generated" doc:"there is a package"`
-	Package      *Package      `json:"package" doc:"the newest as-built package that is ready; null while there is none"`
-	Timeline     []Step        `json:"timeline" doc:"oldest first"`
-	CreatedAt    time.Time     `json:"created_at"`
-	UpdatedAt    time.Time     `json:"updated_at"`
+	ID         ID            `json:"id"`
+	OrgID      account.OrgID `json:"organization_id"`
+	BoatID     fleet.BoatID  `json:"boat_id"`
+	BoatName   string        `json:"boat_name"`
+	BuyerEmail string        `json:"buyer_email" doc:"empty once it was erased"`
+	BuyerName  string        `json:"buyer_name"`
+	// BuyerLanguage is that of mails and pages for the buyer.
+	BuyerLanguage string `json:"buyer_language" enum:"en,fr,de,it,es"`
+	// BuyerReached is false when the last mail to the buyer did not arrive.
+	BuyerReached bool        `json:"buyer_reached" doc:"false when the mail with the link was refused or came back: correct buyer_email and transfer again"`
+	Unreached    string      `json:"buyer_unreached_reason" doc:"the mail server's words"`
+	Status       Status      `json:"status" enum:"initiated,package_generated,transferred,completed,cancelled"`
+	Region       Region      `json:"region" enum:"US,EU,UK" doc:"decides what is on the checklist"`
+	TransferDate *fleet.Date `json:"transfer_date" format:"date" doc:"when the boat is planned to change hands"`
+	// TransferredAt is when the buyer was last sent a link.
+	TransferredAt *time.Time `json:"transferred_at" doc:"when the buyer was last sent a link"`
+	Link          *Link      `json:"link,omitempty" doc:"the link of the last transfer; absent before the first"`
+	// NotRecalled are copies that nothing takes back.
+	NotRecalled  []Download `json:"not_recalled" doc:"of a cancelled sale: complete downloads, which nothing takes back"`
+	CancelReason string     `json:"cancel_reason"`
+	Generated    bool       `json:"documents_generated" doc:"there is a package"`
+	Package      *Package   `json:"package" doc:"the newest as-built package that is ready; null while there is none"`
+	Timeline     []Step     `json:"timeline" doc:"oldest first"`
+	CreatedAt    time.Time  `json:"created_at"`
+	UpdatedAt    time.Time  `json:"updated_at"`
 }
 
 // Step is something that happened to a sale.
@@ -87,30 +98,40 @@ type Service struct {
 	events     *event.Outbox
 	jobs       *job.Queue
 	config     Config
+	onMail     func(ctx context.Context, tx *db.Tx, m Mail) error
 }
 
-// Config says how a Service works.
+// Config is what the service needs to know.
 type Config struct {
+	// BaseURL is where people reach the application, without a slash at its end:
+	// handover links begin with it.
+	BaseURL string
 	// TempDir takes the index of a package while it is made.
 	TempDir string
 }
 
 // New makes the service.
 func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, documents *document.Service, warranties *warranty.Service,
-	events *event.Outbox, jobs *job.Queue, c Config,
+	events *event.Outbox, jobs *job.Queue, config Config,
 ) *Service {
-	return &Service{db: d, store: store, accounts: accounts, boats: boats, documents: documents, warranties: warranties, events: events, jobs: jobs, config: c}
+	return &Service{
+		db: d, store: store, accounts: accounts, boats: boats, documents: documents, warranties: warranties, events: events, jobs: jobs, config: config,
+		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
+	}
 }
 
-const selectSale = `SELECT s.id, s.org_id, s.boat_id, b.name, s.buyer_email, s.buyer_name, s.status, s.region, s.transfer_date, s.cancel_reason,
-	s.created_at, s.updated_at`
+const selectSale = `SELECT s.id, s.org_id, s.boat_id, b.name, s.buyer_email, s.buyer_name, s.buyer_language, s.unreached, s.status, s.region,
+	s.transfer_date, s.transferred_at, s.cancel_reason, s.created_at, s.updated_at`
 
 const fromSales = " FROM sale_workflows s JOIN boats b ON b.id = s.boat_id"
 
 func scanSale(r db.Row) (s Sale, err error) {
 	var created, updated int64
-	err = r.Scan(&s.ID, &s.OrgID, &s.BoatID, &s.BoatName, &s.BuyerEmail, &s.BuyerName, &s.Status, &s.Region, &s.TransferDate, &s.CancelReason, &created, &updated)
-	s.CreatedAt, s.UpdatedAt, s.Timeline = db.Time(created), db.Time(updated), []Step{}
+	var transferred *int64
+	err = r.Scan(&s.ID, &s.OrgID, &s.BoatID, &s.BoatName, &s.BuyerEmail, &s.BuyerName, &s.BuyerLanguage, &s.Unreached, &s.Status, &s.Region,
+		&s.TransferDate, &transferred, &s.CancelReason, &created, &updated)
+	s.CreatedAt, s.UpdatedAt, s.TransferredAt = db.Time(created), db.Time(updated), db.TimePtr(transferred)
+	s.Timeline, s.NotRecalled, s.BuyerReached = []Step{}, []Download{}, s.Unreached == ""
 	return s, err
 }
 
@@ -147,7 +168,10 @@ func attach(ctx context.Context, q db.Querier, all []Sale) error {
 	if err := attachTimelines(ctx, q, all); err != nil {
 		return err
 	}
-	return attachPackages(ctx, q, all)
+	if err := attachPackages(ctx, q, all); err != nil {
+		return err
+	}
+	return attachLinks(ctx, q, all)
 }
 
 // attachTimelines reads what happened to several sales at once.
@@ -220,8 +244,18 @@ func (s *Service) Sales(ctx context.Context, who account.Actor, f Filter) (_ []S
 	return all, total, attach(ctx, s.db, all)
 }
 
+// lock holds a sale until the transaction ends: its steps are numbered one after
+// the other. It comes before anything that is held of the sale.
+func lock(ctx context.Context, tx *db.Tx, id ID) error {
+	_, err := tx.Exec(ctx, "UPDATE sale_workflows SET updated_at = updated_at WHERE id = $1", id)
+	return err
+}
+
 // tell adds a step to a sale's timeline, audits it and tells it as an event.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, eventType string, x *Sale) error {
+	if err := lock(ctx, tx, x.ID); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `INSERT INTO sale_steps (sale_id, position, event, at)
 		VALUES ($1, (SELECT count(*) FROM sale_steps WHERE sale_id = $1), $2, $3)`, x.ID, eventType, db.Micros(tx.Now()))
 	if err != nil {
@@ -231,13 +265,37 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, eventT
 	if err := s.audit(ctx, tx, who, eventType, *x, map[string]any{"status": x.Status}); err != nil {
 		return err
 	}
-	data := event.SaleData{SaleID: string(x.ID), Status: string(x.Status)}
-	if x.TransferDate != nil {
-		data.TransferDate = string(*x.TransferDate)
-	}
+	return s.append(ctx, tx, who, eventType, x, x.data())
+}
+
+// append tells something of a sale as an event.
+func (s *Service) append(ctx context.Context, tx *db.Tx, who account.Actor, eventType string, x *Sale, data event.SaleData) error {
 	return s.events.Append(ctx, tx, event.Event{
 		Type: eventType, OrgID: string(x.OrgID), Boat: &event.Boat{ID: string(x.BoatID), Name: x.BoatName}, ActorID: string(who.UserID), Data: data,
 	})
+}
+
+// data is what events tell of the sale as it is now.
+func (x *Sale) data() event.SaleData {
+	d := event.SaleData{SaleID: string(x.ID), Status: string(x.Status), Reason: x.unreachedFor()}
+	if x.TransferDate != nil {
+		d.TransferDate = string(*x.TransferDate)
+	}
+	if x.Link != nil && x.Link.EndedAt == nil {
+		d.ExpiresAt, d.DownloadsLeft = &x.Link.ExpiresAt, &x.Link.DownloadsLeft
+		d.PackageSHA256, d.PackageBytes = x.Link.sha256, x.Link.bytes
+	}
+	return d
+}
+
+// unreachedFor is why the buyer is not reached, for those who are not to know who
+// buys: mail servers name the address.
+func (x *Sale) unreachedFor() string {
+	reason := x.Unreached
+	for _, address := range account.AddressesIn(reason) {
+		reason = strings.ReplaceAll(strings.ToLower(reason), address, "<buyer>")
+	}
+	return reason
 }
 
 func (s *Service) audit(ctx context.Context, tx *db.Tx, who account.Actor, action string, x Sale, detail any) error {

@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -29,6 +30,7 @@ type bench struct {
 	*Service
 	t     *testing.T
 	clock *testkit.Clock
+	mails []Mail // that left, in their order
 	boat  fleet.Boat
 	ada   account.Actor // admin of the organization
 	eve   account.Actor // admin of another
@@ -54,8 +56,15 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: log})
 		warranties := warranty.New(d, store, accounts, boats, papers, events)
 		queue.Register(append(papers.Jobs(), events.Jobs()...)...)
-		b := &bench{Service: New(d, store, accounts, boats, papers, warranties, events, queue, Config{TempDir: t.TempDir()}), t: t, clock: clock}
+		b := &bench{
+			Service: New(d, store, accounts, boats, papers, warranties, events, queue, Config{BaseURL: "https://docs.example.org", TempDir: t.TempDir()}),
+			t:       t, clock: clock,
+		}
 		queue.Register(b.Jobs()...)
+		b.OnMail(func(_ context.Context, tx *db.Tx, m Mail) error {
+			tx.OnCommit(func() { b.mails = append(b.mails, m) })
+			return nil
+		})
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.boat = b.newBoat("Calypso", "FR")
 		f(t, b)

@@ -7,6 +7,8 @@ CREATE TABLE sale_workflows (
     buyer_email TEXT NOT NULL,
     buyer_name TEXT NOT NULL DEFAULT '',
     buyer_fold TEXT NOT NULL DEFAULT '',
+    buyer_language TEXT NOT NULL DEFAULT 'en',
+    unreached TEXT NOT NULL DEFAULT '', -- why the buyer's mail did not arrive
     status TEXT NOT NULL,
     region TEXT NOT NULL DEFAULT 'EU',
     transfer_date TEXT,
@@ -95,7 +97,73 @@ CREATE TABLE signing_keys (
 );
 CREATE INDEX signing_keys_org ON signing_keys (org_id, created_at);
 
+-- What a buyer fetches a package by. allowed is how many complete downloads there
+-- may be; finished are those that were, taken the slots of those under way.
+-- piece_bytes is what went out besides complete downloads.
+CREATE TABLE sale_links (
+    id TEXT PRIMARY KEY,
+    sale_id TEXT NOT NULL REFERENCES sale_workflows (id),
+    package_id TEXT NOT NULL REFERENCES sale_packages (id),
+    email TEXT NOT NULL,
+    language TEXT NOT NULL,
+    message TEXT NOT NULL DEFAULT '',
+    user_id TEXT, -- who transferred
+    allowed BIGINT NOT NULL,
+    finished BIGINT NOT NULL DEFAULT 0,
+    taken BIGINT NOT NULL DEFAULT 0,
+    piece_bytes BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    reminded_at BIGINT,
+    ended_at BIGINT,
+    ended TEXT NOT NULL DEFAULT '' -- replaced, revoked, cancelled
+);
+CREATE INDEX sale_links_sale ON sale_links (sale_id, created_at);
+CREATE INDEX sale_links_expiry ON sale_links (expires_at);
+-- A sale has one link that works.
+CREATE UNIQUE INDEX sale_links_live ON sale_links (sale_id) WHERE ended_at IS NULL;
+
+-- The secrets that open a link, as SHA-256: that of the mail, and that of the
+-- reminder; a replaced one still tells that it was.
+CREATE TABLE sale_tokens (
+    hash TEXT PRIMARY KEY,
+    link_id TEXT NOT NULL REFERENCES sale_links (id),
+    created_at BIGINT NOT NULL,
+    replaced_at BIGINT
+);
+CREATE INDEX sale_tokens_link ON sale_tokens (link_id, created_at);
+
+-- Answers that reach a package's last byte. One that is under way is renewed while
+-- bytes flow; without progress for two minutes its slot is free again.
+CREATE TABLE sale_downloads (
+    id TEXT PRIMARY KEY,
+    link_id TEXT NOT NULL REFERENCES sale_links (id),
+    state TEXT NOT NULL, -- taken, complete, cut
+    address TEXT NOT NULL DEFAULT '', -- masked
+    bytes BIGINT NOT NULL DEFAULT 0,
+    started_at BIGINT NOT NULL,
+    renewed_at BIGINT NOT NULL,
+    ended_at BIGINT
+);
+CREATE INDEX sale_downloads_link ON sale_downloads (link_id, started_at);
+
+-- The days before a planned transfer on which somebody is told.
+CREATE TABLE sale_reminders (
+    sale_id TEXT NOT NULL REFERENCES sale_workflows (id),
+    transfer_date TEXT NOT NULL,
+    days BIGINT NOT NULL,
+    due_on TEXT NOT NULL,
+    state TEXT NOT NULL, -- due, passed, sent
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (sale_id, transfer_date, days)
+);
+CREATE INDEX sale_reminders_due ON sale_reminders (state, due_on);
+
 -- +goose Down
+DROP TABLE sale_reminders;
+DROP TABLE sale_downloads;
+DROP TABLE sale_tokens;
+DROP TABLE sale_links;
 DROP TABLE signing_keys;
 DROP TABLE sale_packages;
 DROP TABLE sale_choices;

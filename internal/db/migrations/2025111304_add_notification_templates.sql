@@ -97,6 +97,7 @@ CREATE TABLE secret_mails (
     kind TEXT NOT NULL,
     recipient TEXT NOT NULL,
     language TEXT NOT NULL,
+    subject TEXT NOT NULL DEFAULT '', -- what it is about, for whoever had it sent
     sealed TEXT NOT NULL,
     status TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '',

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"navidocs/internal/notify"
+	"navidocs/internal/sale"
+)
+
+//go:embed handover/page.html
+var handoverHTML string
+
+//go:embed handover/words.json
+var handoverJSON []byte
+
+// handoverTemplate is the buyer's page: no script, no other file.
+var handoverTemplate = sync.OnceValue(func() *template.Template { //nolint:gochecknoglobals // read once
+	return template.Must(template.New("handover").Parse(handoverHTML))
+})
+
+// handoverWords are what the page says, by language.
+var handoverWords = sync.OnceValue(func() map[string]map[string]string { //nolint:gochecknoglobals // read once
+	var all map[string]map[string]string
+	if err := json.Unmarshal(handoverJSON, &all); err != nil {
+		panic(err) // embedded: a mistake of ours, found by every test
+	}
+	return all
+})
+
+// handoverPolicy lets the page have its own style and nothing else.
+var handoverPolicy = sync.OnceValue(func() string { //nolint:gochecknoglobals // worked out once
+	_, style, _ := strings.Cut(handoverHTML, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+})
+
+// handoverView is what the page shows: a package, or why there is none.
+type handoverView struct {
+	Language, Path, Title string
+	Words                 map[string]string
+	Languages             []languageName
+	Package               *packageView
+	Why, Ask, Back        string
+
+	back string // the address of the page, when it is known to be good
+}
+
+type languageName struct{ Code, Name string }
+
+type packageView struct {
+	Model, Path, Size, Until, Ends, SHA256, Fingerprint string
+	Left, Allowed, Files                                int
+	Chapters                                            []chapterView
+}
+
+type chapterView struct {
+	Name, Size string
+	Count      int
+	Files      []fileView
+	More       string
+}
+
+type fileView struct{ Name, Size string }
+
+// viewOf begins a page in the language that the reader asks for, else the
+// buyer's, else one that their browser names.
+func viewOf(in *HandoverInput, buyers string) handoverView {
+	v := handoverView{Path: "/p/" + in.Token, Language: notify.Languages[0]}
+	for _, code := range []string{in.Language, buyers, preferred(in.AcceptLanguage)} {
+		if slices.Contains(notify.Languages, code) {
+			v.Language = code
+			break
+		}
+	}
+	v.Words = handoverWords()[v.Language]
+	for _, code := range notify.Languages {
+		v.Languages = append(v.Languages, languageName{code, handoverWords()[code]["lang"]})
+	}
+	return v
+}
+
+// preferred is the first of our languages that a browser names (RFC 9110, 12.5.4).
+func preferred(accept string) string {
+	tags, _, err := language.ParseAcceptLanguage(accept)
+	if err != nil {
+		return ""
+	}
+	for _, t := range tags {
+		base, _ := t.Base()
+		if slices.Contains(notify.Languages, base.String()) {
+			return base.String()
+		}
+	}
+	return ""
+}
+
+// maxNames bounds the names of files on the page, in bytes: a page is read over a
+// boat's line, and index.html in the package names them all.
+const maxNames = 10_000
+
+func (v *handoverView) show(h sale.Handover) {
+	v.Title = h.BoatName
+	model := []string{h.Make, h.Model}
+	if h.Year != nil {
+		model = append(model, strconv.Itoa(*h.Year))
+	}
+	p := &packageView{
+		Model: strings.Join(slices.DeleteFunc(model, func(s string) bool { return s == "" }), " "), Path: v.Path + "/package", Size: sale.Size(h.Package.Bytes),
+		Until: h.ExpiresAt.Format("2006-01-02 15:04 UTC"), Ends: h.ExpiresAt.Format(time.RFC3339), SHA256: h.Package.SHA256,
+		Fingerprint: h.Package.Fingerprint, Left: h.Left, Allowed: h.Allowed, Files: h.Package.Files,
+	}
+	budget := maxNames
+	for _, c := range h.Chapters {
+		p.Chapters = append(p.Chapters, v.chapter(c, &budget))
+	}
+	v.Package = p
+}
+
+func (v *handoverView) chapter(c sale.Chapter, budget *int) chapterView {
+	out := chapterView{Name: c.Title(), Size: sale.Size(c.Bytes), Count: len(c.Files)}
+	if out.Name == "" {
+		out.Name = v.Words["top"]
+	}
+	for i, f := range c.Files {
+		const markup = 50 // of a line, besides the name
+		if *budget -= len(template.HTMLEscapeString(f.Path)) + markup; *budget < 0 {
+			out.More = strings.ReplaceAll(v.Words["more"], "{n}", strconv.Itoa(len(c.Files)-i))
+			break
+		}
+		out.Files = append(out.Files, fileView{f.Path, sale.Size(f.Bytes)})
+	}
+	return out
+}
+
+// explain makes the page one of why there is no package.
+func (v *handoverView) explain(p *Problem) {
+	v.Package, v.Back = nil, v.back
+	say := func(title, why string) { v.Title, v.Why = v.Words[title], v.Words[why] }
+	switch p.Status {
+	case http.StatusGone:
+		say("ended", p.Reason)
+		v.Ask, v.Back = v.Words["ask"], ""
+	case http.StatusNotFound, http.StatusBadRequest:
+		say("unknown", "unknownwhy")
+		v.Ask, v.Back = v.Words["ask"], ""
+	case http.StatusConflict:
+		say("busy", "busywhy")
+	case http.StatusRequestedRangeNotSatisfiable:
+		say("range", "rangewhy")
+	default:
+		say("failed", "failedwhy")
+	}
+}
