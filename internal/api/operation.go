@@ -93,6 +93,7 @@ var Permissions = map[string]Permission{
 
 	"list-sales": signedIn, "list-boat-sales": member, "create-sale": manager, "get-sale": member, "update-sale": manager, "cancel-sale": manager,
 	"get-checklist": member, "tick-checklist": manager,
+	"verify-package": public,
 
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,
