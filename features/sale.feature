@@ -25,3 +25,80 @@ Feature: A boat changes hands
     Then the checklist shows "bill-of-sale" done by that paper
     When the captain ticks "no-liens" with the note "sworn today"
     Then the checklist shows "no-liens" done with the note "sworn today"
+
+  @core
+  Scenario: Transfer mails the buyer, who downloads in a clean client
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message "Fair winds"
+    Then within a minute "buyer@example.org" has a mail with "Fair winds" that leads to the page, not to the file
+    And the page in a clean client tells the boat, 5 downloads and nothing of the seller
+    When the buyer downloads the package
+    Then it is whole, as the page's SHA-256 says
+    And the captain sees 1 complete download and is told of it once
+
+  Scenario: A cut download resumes and costs one
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And the buyer's line breaks in the middle of the download
+    Then 5 downloads are left
+    When the buyer goes on from there
+    Then it is whole, as the page's SHA-256 says
+    And 4 downloads are left
+
+  Scenario: The sixth download is refused with a helpful page
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And the buyer downloads the package 5 times
+    Then the link has ended, and its page in French says "Tous ses téléchargements ont été utilisés."
+    When the captain gives the link 1 download more
+    And the buyer downloads the package
+    Then it is whole, as the page's SHA-256 says
+
+  Scenario: Fifty takers at once get exactly five
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And 50 take the package at once
+    Then 5 of them have it whole, and the others were told to wait or that the link has ended
+    And the captain sees 5 complete downloads
+
+  Scenario: A preview, a HEAD and a mail scanner cost nothing
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And a scanner opens every link of the mail, and a messenger previews the page
+    And a program asks with HEAD, and for the first part of the package
+    Then 5 downloads are left
+
+  Scenario: The link ends by time, by revocation and by a new transfer
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And the captain transfers the sale to "another@example.org"
+    Then the first link has ended, and its page in German says "durch einen neueren Link ersetzt"
+    When the captain revokes the link
+    Then the link has ended, and its page in Italian says "ritirato da chi l'ha inviato"
+    When the captain transfers the sale to "buyer@example.org"
+    And 29 days pass
+    Then "buyer@example.org" has a mail that reminds of the link
+    When 2 days pass
+    Then the link has ended, and its page in Spanish says "Su plazo ha terminado."
+
+  Scenario: A buyer's mail that bounces is told to the seller and mended
+    Given a captain with mail who sells the boat to "wrong@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And the mail to "wrong@example.org" comes back because "550 5.1.1 no such user"
+    Then the sale says that the buyer is not reached because "550 5.1.1 no such user", and the captain is told
+    When the mail server refuses the next mail for ever
+    And the captain transfers the sale to "blocked@example.org"
+    Then the sale says that the buyer is not reached because "no such mailbox", and the captain is told
+    When the mail server takes the next mail
+    And the captain transfers the sale to "buyer@example.org"
+    Then within a minute "buyer@example.org" has a mail with "Calypso" that leads to the page, not to the file
+    And the sale says that the buyer is reached
+
+  Scenario: Cancelling after transfer ends the link and says what cannot be recalled
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And the buyer downloads the package
+    Then it is whole, as the page's SHA-256 says
+    When the captain calls off the sale that was transferred
+    Then the answer tells of 1 download that nothing takes back
+    And the link has ended, and its page in English says "The sale was called off."

@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"navidocs/internal/account"
+	"navidocs/internal/archive"
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
@@ -35,6 +36,7 @@ type Services struct {
 	Documents     *document.Service
 	Warranties    *warranty.Service
 	Sales         *sale.Service
+	Packages      *archive.Intake
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Jobs          *job.Queue
@@ -119,6 +121,7 @@ func New(s Services, c Config) *API {
 	a.searchOperations()
 	a.warrantyOperations()
 	a.saleOperations()
+	a.selectionOperations()
 	a.packageOperations()
 	a.handoverOperations()
 	a.notificationOperations()

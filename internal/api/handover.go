@@ -242,8 +242,9 @@ func (d *delivery) admit(status int) (err error) {
 		d.slot, err = d.api.Sales.Take(d.r.Context(), d.h, d.who)
 		return err
 	}
-	if err = d.api.Sales.Reserve(d.r.Context(), d.h, d.want); err == nil {
-		d.piece = d.want
+	piece := min(d.want, d.h.Package.Bytes) // several ranges have words between them
+	if err = d.api.Sales.Reserve(d.r.Context(), d.h, piece); err == nil {
+		d.piece = piece
 	}
 	return err
 }
@@ -299,9 +300,9 @@ func (d *delivery) end() {
 	defer cancel()
 	var err error
 	if d.slot != nil {
-		err = d.slot.End(ctx, !d.failed && d.written == d.want, d.written)
+		err = d.slot.End(ctx, !d.failed && d.written == d.want, min(d.written, d.h.Package.Bytes))
 	} else {
-		err = d.api.Sales.GiveBack(ctx, d.h, d.piece-d.written)
+		err = d.api.Sales.GiveBack(ctx, d.h, max(d.piece-d.written, 0))
 	}
 	if err != nil {
 		d.api.config.Log.ErrorContext(ctx, "download not counted", "request_id", requestID(ctx), "error", err)

@@ -98,6 +98,7 @@ var Permissions = map[string]Permission{
 	"transfer-sale": {Role: account.Manager, Fresh: true}, "resend-handover": {Role: account.Manager, Fresh: true},
 	"extend-handover": manager, "revoke-handover": manager, "list-downloads": member, "complete-sale": manager,
 	"get-handover-page": public, "get-handover-package": public,
+	"verify-package": public,
 
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,

@@ -67,6 +67,9 @@ var bodies = map[string]string{
 	"update-sale":    `{"buyer_name":"Bo"}`,
 	"tick-checklist": `[{"id":"no-liens","done":true}]`,
 
+	"transfer-sale":   `{"message":"Fair winds"}`,
+	"extend-handover": `{"days":7,"downloads":2}`,
+
 	"create-grant": `{"user_email":"INVITED","preset":"crew"}`,
 
 	"create-webhook":    `{"url":"RECEIVER","event_types":["*"]}`,
@@ -331,6 +334,11 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		admin.Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
 	case "reset-notification-template":
 		w.call(admin, http.MethodPut, path, "put-notification-template", *f)
+	case "transfer-sale":
+		w.s.Packaged(f.sale, []byte("the package"), 1)
+	case "resend-handover", "extend-handover", "revoke-handover", "complete-sale":
+		w.s.Packaged(f.sale, []byte("the package"), 1)
+		admin.Want(http.StatusOK, "POST", "/api/sales/"+f.sale+"/transfer", nil)
 	case "create-sale": // a boat has one open sale at most
 		admin.Want(http.StatusOK, "POST", "/api/sales/"+f.sale+"/cancel", nil)
 	case "end-grant":

@@ -31,7 +31,7 @@ type keyList struct {
 	Keys []sale.Key `json:"keys"`
 }
 
-func (a *API) packageOperations() {
+func (a *API) selectionOperations() {
 	const tag, one = "sales", "/api/sales/{id}"
 	add(a, op{id: "get-selection", method: http.MethodGet, path: one + "/selection", tag: tag, summary: "What goes to the buyer, what is withheld and why, what is missing"},
 		func(ctx context.Context, who account.Actor, in *ByID) (*body[sale.Selection], error) {

@@ -21,18 +21,15 @@ func encode(m bundle.Manifest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Once more: bytes that are no UTF-8 are read as the character that stands for
-	// them and have another spelling then.
-	if m, err = parse(text); err != nil {
-		return nil, err
-	}
-	if text, err = m.Encode(); err != nil {
-		return nil, err
-	}
 	if len(text) > maxManifest {
 		return nil, fault.New(fault.Invalid, "the manifest has %d bytes, more than %d: make several archives", len(text), maxManifest)
 	}
-	return text, nil
+	// Once more: bytes that are no UTF-8 are read as the character that stands for
+	// them and have another, shorter spelling then.
+	if m, err = parse(text); err != nil {
+		return nil, err
+	}
+	return m.Encode()
 }
 
 // decode takes the one spelling of a manifest, which leaves no room for a field

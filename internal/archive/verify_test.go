@@ -74,7 +74,7 @@ func TestEveryChangedByteIsFound(t *testing.T) {
 	}
 	for i := range len(whole) + 1 {
 		all.Go(func() error {
-			for _, mask := range []byte{1, 2, 0x20, 0x80, 0xff} {
+			for _, mask := range []byte{1, 0x20, 0x80} {
 				if i == len(whole) {
 					break
 				}

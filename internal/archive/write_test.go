@@ -189,7 +189,7 @@ func TestAWriterThatFailsIsTold(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	out := write(t, &b, manifest(), sample())
-	for room := 0; room < int(out.Bytes); room += 7 {
+	for room := 0; room < int(out.Bytes); room += 29 {
 		if _, err := archive.Write(t.Context(), &full{room}, manifest(), sample(), key(), nil); !errors.Is(err, errFull) {
 			t.Fatalf("room for %d bytes: %v", room, err)
 		}
@@ -232,9 +232,8 @@ func TestProgressReachesItsTotals(t *testing.T) {
 func TestWhatNoArchiveCanHoldIsRefused(t *testing.T) {
 	t.Parallel()
 	ok, one := manifest(), []archive.File{archive.Content("a.pdf", "", nil)}
-	early, late, loud := ok, ok, ok
+	early, late := ok, ok
 	early.CreatedAt, late.CreatedAt = time.Time{}, time.Date(2108, 1, 1, 0, 0, 0, 0, time.UTC)
-	loud.Data = strings.Repeat("x", 65<<20)
 	twice := append(one, archive.Content("A.PDF", "", nil))
 	for name, c := range map[string]struct {
 		m     bundle.Manifest
@@ -248,7 +247,6 @@ func TestWhatNoArchiveCanHoldIsRefused(t *testing.T) {
 		"its signature": {ok, []archive.File{archive.Content("manifest.sig", "", nil)}, "there twice"},
 		"a path twice":  {ok, twice, "there twice"},
 		"many files":    {ok, make([]archive.File, 100_001), "at most 100000"},
-		"a large list":  {loud, one, "make several"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +284,7 @@ func TestOthersReadIt(t *testing.T) {
 		files = append(files, archive.Content(paths.Take("03_Names", name, ""), "", []byte(name)))
 	}
 	var many []archive.File
-	for i := range 70_000 {
+	for i := range 66_000 {
 		many = append(many, archive.Content(fmt.Sprintf("%02d/%d", i%100, i), "", []byte("x")))
 	}
 	for name, files := range map[string][]archive.File{"small.zip": files, "many.zip": many} {
@@ -306,7 +304,7 @@ func TestOthersReadIt(t *testing.T) {
 			t.Logf("SKIPPED: %s is not there", command[0])
 			continue
 		}
-		for name, want := range map[string]string{"small.zip": "16", "many.zip": "70002"} {
+		for name, want := range map[string]string{"small.zip": "16", "many.zip": "66002"} {
 			cmd := exec.CommandContext(t.Context(), command[0], append(slices.Clone(command[1:]), filepath.Join(dir, name))...)
 			cmd.Env = append(os.Environ(), "PYTHONIOENCODING=utf-8")
 			out, err := cmd.CombinedOutput()
