@@ -1,0 +1,230 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// File is one data file, to be put into an archive. Open may be called again.
+type File struct {
+	Path, MediaType string
+	Open            func(context.Context) (io.ReadCloser, error)
+}
+
+// Files are the data files of a scope, ordered by path.
+type Files struct {
+	List []File
+	// Counts are how many rows each file holds, by its plain name.
+	Counts map[string]int
+	dir    string
+}
+
+// Close removes the files.
+func (f *Files) Close() error { return os.RemoveAll(f.dir) }
+
+// Files writes the rows of a scope to files, JSON and CSV for each table that
+// has any place in it. Memory does not grow with the rows, but for their ids.
+// The caller closes them.
+func (s *Service) Files(ctx context.Context, q db.Querier, sc Scope) (_ *Files, err error) {
+	defer fault.Wrap(&err, "record.Files %s", sc.Org)
+	dir, err := os.MkdirTemp(s.o.TempDir, "record-*")
+	if err != nil {
+		return nil, err
+	}
+	out := &Files{Counts: map[string]int{}, dir: dir}
+	g := gathering{Scope: sc, ids: map[string]map[string]bool{}}
+	for i := range s.o.Tables {
+		t := &s.o.Tables[i]
+		if sc.Boats != nil && t.OfBoats == "" {
+			continue
+		}
+		if out.Counts[t.File], err = g.spool(ctx, q, t, out); err != nil {
+			return nil, errors.Join(err, out.Close())
+		}
+	}
+	slices.SortFunc(out.List, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return out, nil
+}
+
+// gathering collects a scope, and remembers what goes.
+type gathering struct {
+	Scope
+	ids map[string]map[string]bool // by table
+}
+
+// spool writes one table.
+func (g *gathering) spool(ctx context.Context, q db.Querier, t *Table, out *Files) (n int, err error) {
+	asJSON, err := out.create(t.File+".json", "application/json")
+	if err != nil {
+		return 0, err
+	}
+	asCSV, err := out.create(t.File+".csv", "text/csv")
+	if err != nil {
+		return 0, errors.Join(err, asJSON.close())
+	}
+	defer func() { err = errors.Join(err, asJSON.close(), asCSV.close()) }()
+	columns := g.columns(t)
+	sheet := csv.NewWriter(asCSV)
+	if err := sheet.Write(names(columns)); err != nil {
+		return 0, err
+	}
+	between := "[\n"
+	err = g.each(ctx, q, t, func(r *Row) error {
+		n++
+		if _, err := asJSON.WriteString(between); err != nil {
+			return err
+		}
+		between = ",\n"
+		return errors.Join(writeObject(asJSON, columns, r), sheet.Write(cells(columns, r)))
+	})
+	if err != nil {
+		return n, err
+	}
+	end := map[bool]string{true: "[]\n", false: "\n]\n"}[n == 0]
+	_, err = asJSON.WriteString(end)
+	sheet.Flush()
+	return n, errors.Join(err, sheet.Error())
+}
+
+// columns are those that go.
+func (g *gathering) columns(t *Table) []Column {
+	if !g.Redact {
+		return t.Columns
+	}
+	return slices.DeleteFunc(slices.Clone(t.Columns), func(c Column) bool { return c.Private })
+}
+
+func names(columns []Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
+}
+
+func cells(columns []Column, r *Row) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Kind.cell(r.values[c.Name])
+	}
+	return out
+}
+
+// writeObject writes a row on one line, its members in the order of the columns.
+func writeObject(w io.Writer, columns []Column, r *Row) error {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	for i, c := range columns {
+		line.WriteString(map[bool]string{true: `{"`, false: `,"`}[i == 0] + c.Name + `":`)
+		if err := enc.Encode(c.Kind.plain(r.values[c.Name])); err != nil {
+			return err
+		}
+		line.Truncate(line.Len() - 1) // the line's end
+	}
+	line.WriteByte('}')
+	_, err := w.Write(line.Bytes())
+	return err
+}
+
+// each reads the rows of a table that go, in the order of their keys.
+func (g *gathering) each(ctx context.Context, q db.Querier, t *Table, f func(*Row) error) error {
+	var w db.Where
+	w.Add(strings.ReplaceAll(t.Within, "{org}", "?"), g.Org)
+	if g.Boats != nil {
+		narrowToBoats(&w, t, g.Scope)
+	}
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = "x." + c.stored()
+	}
+	_, err := db.Collect(ctx, q, func(row db.Row) (_ struct{}, err error) {
+		r, err := t.scan(row)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if !g.goes(t, r) {
+			return struct{}{}, nil
+		}
+		return struct{}{}, f(r)
+	}, "SELECT "+strings.Join(columns, ", ")+" FROM "+t.Name+" x WHERE "+w.SQL()+" ORDER BY x."+strings.Join(t.key(), ", x."), w.Args()...)
+	return err
+}
+
+// narrowToBoats leaves what is of the boats and not deleted.
+func narrowToBoats(w *db.Where, t *Table, sc Scope) {
+	if len(sc.Boats) == 0 {
+		w.Add("1 = 0")
+		return
+	}
+	args := make([]any, 0, len(sc.Boats))
+	for range strings.Count(t.OfBoats, "{boats}") {
+		for _, b := range sc.Boats {
+			args = append(args, b)
+		}
+	}
+	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(sc.Boats)), ", ") + ")"
+	w.Add("("+strings.ReplaceAll(t.OfBoats, "{boats}", marks)+")", args...)
+	if slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == "deleted_at" }) {
+		w.Add("x.deleted_at IS NULL")
+	}
+}
+
+// goes says whether a row goes, and takes out of it references to what stays;
+// where it cannot be without one, it stays too.
+func (g *gathering) goes(t *Table, r *Row) bool {
+	for _, c := range t.Columns {
+		to := c.Kind.to(r)
+		if to == "" || r.values[c.Name] == nil || g.ids[to][r.Text(c.Name)] {
+			continue
+		}
+		if !c.Null {
+			return false
+		}
+		r.values[c.Name] = nil
+	}
+	id := r.id()
+	if id == "" {
+		return true
+	}
+	if t.Name == "documents" && g.Documents != nil && !g.Documents[id] || t.Name == "equipment" && g.Equipment != nil && !g.Equipment[id] {
+		return false
+	}
+	if g.ids[t.Name] == nil {
+		g.ids[t.Name] = map[string]bool{}
+	}
+	g.ids[t.Name][id] = true
+	return true
+}
+
+// spooled is a data file while it is written.
+type spooled struct {
+	*bufio.Writer
+
+	f *os.File
+}
+
+func (f *Files) create(name, mediaType string) (*spooled, error) {
+	file, err := os.OpenFile(filepath.Join(f.dir, name), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f.List = append(f.List, File{Path: "data/" + name, MediaType: mediaType, Open: func(context.Context) (io.ReadCloser, error) {
+		return os.Open(filepath.Join(f.dir, name))
+	}})
+	return &spooled{bufio.NewWriter(file), file}, nil
+}
+
+func (s *spooled) close() error { return errors.Join(s.Flush(), s.f.Close()) }
