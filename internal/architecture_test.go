@@ -28,8 +28,8 @@ func imports() map[string]string {
 		fleet    = "account event job db fault"
 		document = "document/extract fleet account blob event job db fault"
 		warranty = "document fleet sheet bundle account blob event job db fault"
-		sale     = "warranty " + warranty
-		services = "account document event fleet integration job notify sale warranty webhook"
+		sale     = "warranty archive " + warranty
+		services = "account archive document event fleet integration job notify sale warranty webhook"
 		ops      = "backup keeper config db blob kv job event egress fault"
 	)
 	return map[string]string{
@@ -37,6 +37,7 @@ func imports() map[string]string {
 		"demo/press":             "",
 		"demo/gen":               "demo/press",
 		"bundle":                 "fault",
+		"archive":                "bundle fault",
 		"sheet":                  "fault",
 		"egress":                 "fault",
 		"mailbox":                "fault",

@@ -80,7 +80,7 @@ type Manifest struct {
 type Bundle struct {
 	zip     *zip.Writer
 	at      time.Time
-	paths   paths
+	paths   *Paths
 	entries []Entry
 	buffer  []byte
 	err     error // of the writer below: nothing can follow it
@@ -92,7 +92,7 @@ type Bundle struct {
 // New begins an archive that is written to w as it grows. at is the time of
 // files that have none, and of the manifest.
 func New(w io.Writer, at time.Time) *Bundle {
-	b := &Bundle{zip: zip.NewWriter(w), at: at.UTC(), paths: newPaths(), buffer: make([]byte, 64<<10), packers: map[int]*flate.Writer{}}
+	b := &Bundle{zip: zip.NewWriter(w), at: at.UTC(), paths: NewPaths(), buffer: make([]byte, 64<<10), packers: map[int]*flate.Writer{}}
 	b.zip.RegisterCompressor(zip.Deflate, b.pack)
 	return b
 }
@@ -109,7 +109,7 @@ func (b *Bundle) Add(ctx context.Context, f File, r io.Reader) (e Entry, err err
 	if b.err != nil {
 		return Entry{}, b.err
 	}
-	e = Entry{Path: b.paths.take(f.Folder, f.Name, f.MediaType), MediaType: f.MediaType, DocumentID: f.DocumentID, Pages: f.Pages}
+	e = Entry{Path: b.paths.Take(f.Folder, f.Name, f.MediaType), MediaType: f.MediaType, DocumentID: f.DocumentID, Pages: f.Pages}
 	w, err := b.create(e.Path, f.MediaType, f.Modified)
 	if err != nil {
 		return Entry{}, b.end(err)
@@ -178,12 +178,20 @@ func (b *Bundle) Close(m Manifest) (err error) {
 }
 
 func (b *Bundle) manifest(m Manifest) ([]byte, error) {
-	m.Files = append([]Entry{}, b.entries...)
-	m.Missing = append([]Gap{}, m.Missing...) // [] rather than null
-	m.Withheld = append([]Gap{}, m.Withheld...)
+	m.Files = b.entries
 	if m.CreatedAt.IsZero() {
 		m.CreatedAt = b.at
 	}
+	return m.Encode()
+}
+
+// Encode is the text of manifest.json: fields in their order, two spaces for each
+// level, lists that are empty rather than null, a line break at the end. Data that
+// was read as json.RawMessage is written as it was read, but for its white space.
+func (m Manifest) Encode() ([]byte, error) {
+	m.Files = append([]Entry{}, m.Files...)
+	m.Missing = append([]Gap{}, m.Missing...)
+	m.Withheld = append([]Gap{}, m.Withheld...)
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)

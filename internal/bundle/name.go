@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"navidocs/internal/fault"
 )
 
 // Limits in bytes: Windows opens paths up to 260 characters, of which the folder
@@ -167,27 +169,85 @@ func device(name string) bool {
 	return port != name && utf8.RuneCountInString(port) == 1 && strings.Trim(port, "0123456789¹²³") == ""
 }
 
-// paths gives every file a path of its own.
-type paths struct {
+// Paths gives every file of an archive a path of its own.
+type Paths struct {
 	taken   map[string]bool   // folded paths of files and folders
 	folders map[string]string // from the folded wish to the folder's path
 	next    map[string]int    // numbers tried so far, by folded path
 }
 
-func newPaths() paths {
-	return paths{map[string]bool{manifestName: true}, map[string]string{"": ""}, map[string]int{}}
+// NewPaths begins with no path taken but manifest.json and the reserved ones.
+func NewPaths(reserved ...string) *Paths {
+	p := &Paths{map[string]bool{manifestName: true}, map[string]string{"": ""}, map[string]int{}}
+	for _, path := range reserved {
+		p.taken[fold(path)] = true
+	}
+	return p
 }
 
-// take finds the path for a file and keeps it.
-func (p paths) take(folder, name, mediaType string) string {
+// Take finds the path for a file and keeps it: any folder and name are made safe,
+// and a number tells the file from those that have the path already.
+func (p *Paths) Take(folder, name, mediaType string) string {
 	under := p.folder(folder)
 	stem, ext := split(SafeName(name, mediaType), mediaType)
 	return p.free(under, stem, ext, min(nameLimit, pathLimit-len(under)))
 }
 
+// Keep keeps a path as it stands, or says in plain words why it cannot be: not
+// safe on every system, or the same as one before on some of them. Paths that
+// Take gave out elsewhere are safe.
+func (p *Paths) Keep(full string) error {
+	if len(full) > pathLimit {
+		return fault.New(fault.Invalid, "the path %.40q... has %d bytes, more than %d", full, len(full), pathLimit)
+	}
+	parts := strings.Split(full, "/")
+	for _, part := range parts {
+		if why := unsafe(part); why != "" {
+			return fault.New(fault.Invalid, "the path %q is not safe on every system: %s", full, why)
+		}
+	}
+	under := ""
+	for _, part := range parts[:len(parts)-1] {
+		key := under + "\x00" + fold(part)
+		stands, known := p.folders[key]
+		if want := under + part + "/"; !known && !p.taken[fold(under+part)] {
+			p.folders[key], p.taken[fold(under+part)] = want, true
+		} else if stands != want {
+			return fault.New(fault.Invalid, "the path %q needs a folder that has another spelling, or is a file, elsewhere in the archive", full)
+		}
+		under += part + "/"
+	}
+	if p.taken[fold(full)] {
+		return fault.New(fault.Invalid, "the path %q is there twice, or differs from another in ways that some systems do not see", full)
+	}
+	p.taken[fold(full)] = true
+	return nil
+}
+
+// unsafe says what is wrong with a part of a path.
+func unsafe(part string) string {
+	switch {
+	case part == "":
+		return "it begins or ends with a slash, or has two in a row"
+	case part == "." || part == "..":
+		return "it leads out of its folder"
+	case strings.Contains(part, `\`):
+		return "it has a backslash"
+	case strings.Contains(part, ":"):
+		return "it has a colon, as drives have"
+	case device(part):
+		return "Windows takes it for a device"
+	case len(part) > nameLimit:
+		return "a part of it is too long"
+	case part != clean(part):
+		return "it has characters that are unseen or not allowed, or ends in a dot or space"
+	}
+	return ""
+}
+
 // folder makes each part of a folder's path safe; it ends with a slash unless
 // it is the root. What is deeper than the limit allows lands above.
-func (p paths) folder(wish string) string {
+func (p *Paths) folder(wish string) string {
 	under := ""
 	for part := range strings.SplitSeq(wish, "/") {
 		part = clean(part)
@@ -205,7 +265,7 @@ func (p paths) folder(wish string) string {
 }
 
 // free numbers a name until its path is nobody's: "a.pdf", then "a (2).pdf".
-func (p paths) free(under, stem, ext string, limit int) string {
+func (p *Paths) free(under, stem, ext string, limit int) string {
 	full := under + join(stem, ext, limit)
 	first := fold(full)
 	for n := max(2, p.next[first]); p.taken[fold(full)]; n++ {
