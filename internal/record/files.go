@@ -8,24 +8,22 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"navidocs/internal/account"
+	"navidocs/internal/archive"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 )
 
-// File is one data file, to be put into an archive. Open may be called again.
-type File struct {
-	Path, MediaType string
-	Open            func(context.Context) (io.ReadCloser, error)
-}
-
 // Files are the data files of a scope, ordered by path.
 type Files struct {
-	List []File
+	List []archive.File
 	// Counts are how many rows each file holds, by its plain name.
 	Counts map[string]int
 	dir    string
@@ -43,7 +41,7 @@ func (s *Service) Files(ctx context.Context, q db.Querier, sc Scope) (_ *Files, 
 	if err != nil {
 		return nil, err
 	}
-	out := &Files{Counts: map[string]int{}, dir: dir}
+	out := &Files{Counts: map[string]int{}, dir: dir, List: []archive.File{archive.Content(schemaFile, "application/json", schemaText())}}
 	g := gathering{Scope: sc, ids: map[string]map[string]bool{}}
 	for i := range s.o.Tables {
 		t := &s.o.Tables[i]
@@ -54,9 +52,14 @@ func (s *Service) Files(ctx context.Context, q db.Querier, sc Scope) (_ *Files, 
 			return nil, errors.Join(err, out.Close())
 		}
 	}
-	slices.SortFunc(out.List, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(out.List, func(a, b archive.File) int { return strings.Compare(a.Path, b.Path) })
 	return out, nil
 }
+
+// schemaFile says of which form the other data files are.
+const schemaFile = "data/schema.json"
+
+func schemaText() []byte { return []byte(`{"schema":"` + Schema + `"}` + "\n") }
 
 // gathering collects a scope, and remembers what goes.
 type gathering struct {
@@ -141,45 +144,69 @@ func writeObject(w io.Writer, columns []Column, r *Row) error {
 
 // each reads the rows of a table that go, in the order of their keys.
 func (g *gathering) each(ctx context.Context, q db.Querier, t *Table, f func(*Row) error) error {
-	var w db.Where
-	w.Add(strings.ReplaceAll(t.Within, "{org}", "?"), g.Org)
-	if g.Boats != nil {
-		narrowToBoats(&w, t, g.Scope)
-	}
 	columns := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		columns[i] = "x." + c.stored()
+		columns[i] = c.selected()
 	}
-	_, err := db.Collect(ctx, q, func(row db.Row) (_ struct{}, err error) {
-		r, err := t.scan(row)
+	for w := range g.conditions(t) {
+		_, err := db.Collect(ctx, q, func(row db.Row) (_ struct{}, err error) {
+			r, err := t.scan(row)
+			if err != nil || !g.goes(t, r) {
+				return struct{}{}, err
+			}
+			return struct{}{}, f(r)
+		}, "SELECT "+strings.Join(columns, ", ")+" FROM "+t.Name+" x WHERE "+w.SQL()+" ORDER BY x."+strings.Join(t.key(), ", x."), w.Args()...)
 		if err != nil {
-			return struct{}{}, err
+			return err
 		}
-		if !g.goes(t, r) {
-			return struct{}{}, nil
-		}
-		return struct{}{}, f(r)
-	}, "SELECT "+strings.Join(columns, ", ")+" FROM "+t.Name+" x WHERE "+w.SQL()+" ORDER BY x."+strings.Join(t.key(), ", x."), w.Args()...)
-	return err
+	}
+	return nil
 }
 
-// narrowToBoats leaves what is of the boats and not deleted.
-func narrowToBoats(w *db.Where, t *Table, sc Scope) {
-	if len(sc.Boats) == 0 {
+// conditions narrow a table to the scope, one after another: an engine bounds
+// how much a statement names. Those who come first have the lesser keys.
+func (g *gathering) conditions(t *Table) iter.Seq[*db.Where] {
+	return func(yield func(*db.Where) bool) {
+		w := &db.Where{}
+		within := make([]any, strings.Count(t.Within, "{org}"))
+		for i := range within {
+			within[i] = g.Org
+		}
+		w.Add("("+strings.ReplaceAll(t.Within, "{org}", "?")+")", within...)
+		if g.Boats != nil && slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == "deleted_at" }) {
+			w.Add("x.deleted_at IS NULL")
+		}
+		if t.OfDocuments == "" || g.Documents == nil {
+			if g.Boats != nil {
+				narrowToBoats(w, t, g.Boats)
+			}
+			yield(w)
+			return
+		}
+		for part := range slices.Chunk(slices.Sorted(maps.Keys(g.Documents)), 1000) {
+			narrow := *w
+			db.In(&narrow, "x."+t.OfDocuments, part)
+			if !yield(&narrow) {
+				return
+			}
+		}
+	}
+}
+
+// narrowToBoats leaves what is of the boats.
+func narrowToBoats(w *db.Where, t *Table, boats []account.BoatID) {
+	if len(boats) == 0 {
 		w.Add("1 = 0")
 		return
 	}
-	args := make([]any, 0, len(sc.Boats))
+	var args []any
 	for range strings.Count(t.OfBoats, "{boats}") {
-		for _, b := range sc.Boats {
+		for _, b := range boats {
 			args = append(args, b)
 		}
 	}
-	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(sc.Boats)), ", ") + ")"
+	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(boats)), ", ") + ")"
 	w.Add("("+strings.ReplaceAll(t.OfBoats, "{boats}", marks)+")", args...)
-	if slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == "deleted_at" }) {
-		w.Add("x.deleted_at IS NULL")
-	}
 }
 
 // goes says whether a row goes, and takes out of it references to what stays;
@@ -221,7 +248,7 @@ func (f *Files) create(name, mediaType string) (*spooled, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.List = append(f.List, File{Path: "data/" + name, MediaType: mediaType, Open: func(context.Context) (io.ReadCloser, error) {
+	f.List = append(f.List, archive.File{Path: "data/" + name, MediaType: mediaType, Open: func(context.Context) (io.ReadCloser, error) {
 		return os.Open(filepath.Join(f.dir, name))
 	}})
 	return &spooled{bufio.NewWriter(file), file}, nil

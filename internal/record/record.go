@@ -46,6 +46,9 @@ type Table struct {
 	// OfBoats narrows it to boats: {boats} are their ids, in parentheses. A
 	// table without it goes only with a whole organization.
 	OfBoats string
+	// OfDocuments narrows it instead where a scope names its documents: the
+	// column that holds their ids.
+	OfDocuments string
 	// ReadOnly says why rows are written for reading and never imported.
 	ReadOnly string
 	// PartOf is the reference to the row of which this is a part: it is not
@@ -67,6 +70,8 @@ type Column struct {
 	Kind Kind
 	// Column is its name in the table, where that is another.
 	Column string
+	// SQL reads it where it is no column of the table, of one that is ReadOnly.
+	SQL string
 	// Null says that there may be no value.
 	Null bool
 	// Private is never in a package: amounts, people.
@@ -81,6 +86,14 @@ func (c Column) stored() string {
 		return c.Column
 	}
 	return c.Name
+}
+
+// selected is what reads the column.
+func (c Column) selected() string {
+	if c.SQL != "" {
+		return c.SQL
+	}
+	return "x." + c.stored()
 }
 
 // Target is where an import goes.

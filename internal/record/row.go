@@ -1,6 +1,9 @@
 package record
 
 import (
+	"bytes"
+	"encoding/json"
+
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 )
@@ -10,7 +13,11 @@ import (
 type Row struct {
 	table  *Table
 	values map[string]any
+	before string
 }
+
+// Before is the id that the row had where it comes from.
+func (r *Row) Before() string { return r.before }
 
 // Text is a text, "" for none.
 func (r *Row) Text(column string) string { s, _ := r.values[column].(string); return s }
@@ -46,6 +53,41 @@ func pointer[T any](v any) *T {
 // Set changes a value, or gives one to a column of the table that does not
 // travel.
 func (r *Row) Set(column string, v any) { r.values[column] = v }
+
+// Into reads the row into a struct by the names of its JSON members, which are
+// those of the columns.
+func (r *Row) Into(v any) error {
+	var b bytes.Buffer
+	if err := writeObject(&b, r.table.Columns, r); err != nil {
+		return err
+	}
+	return json.Unmarshal(b.Bytes(), v)
+}
+
+// From sets the columns that a struct has as JSON members, each to what it is
+// there; what is absent or null there stays.
+func (r *Row) From(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	for _, c := range r.table.Columns {
+		raw, given := members[c.Name]
+		if !given || string(raw) == "null" {
+			continue
+		}
+		x, problem := c.Kind.parse(raw)
+		if problem != "" {
+			return r.Fault(c.Name, problem)
+		}
+		r.values[c.Name] = x
+	}
+	return nil
+}
 
 // Fault is an error about one column, in the words of message.
 func (r *Row) Fault(column, message string) error {
