@@ -112,7 +112,9 @@ func Write(ctx context.Context, w io.Writer, m bundle.Manifest, files []File, ke
 	}
 	tell := &meter{tell: progress, p: Progress{TotalFiles: len(files)}}
 	tell.begin(Checking)
-	entries, err := check(ctx, files, tell)
+	entries, err := check(ctx, files, tell, func(f File, have string) error {
+		return fault.Because(bundle.ErrDamaged, fault.Internal, "the file %q is damaged: its SHA-256 is %s, not %s; restore it from a backup", f.Path, have, f.SHA256)
+	})
 	if err != nil {
 		return out, err
 	}

@@ -8,8 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+	"time"
 
 	"navidocs/internal/bundle"
 	"navidocs/internal/fault"
@@ -40,30 +40,59 @@ func encode(m bundle.Manifest) ([]byte, error) {
 func decode(text []byte) (bundle.Manifest, error) {
 	m, err := parse(text)
 	if err != nil {
-		return m, fault.Because(err, fault.Invalid, "%s is no manifest: %s", ManifestName, err)
+		return m, refuse(ManifestName, "%s is no manifest: %s", ManifestName, err)
 	}
 	again, err := m.Encode()
 	if err != nil {
-		return m, fault.Because(err, fault.Invalid, "%s is no manifest: %s", ManifestName, err)
+		return m, refuse(ManifestName, "%s is no manifest: %s", ManifestName, err)
 	}
 	if at := difference(text, again); at >= 0 {
-		return m, fault.New(fault.Invalid, "%s is not written as NaviDocs writes it: byte %d differs (a field that is unknown, there twice or out of order, or other white space)", ManifestName, at)
+		return m, refuse(ManifestName, "%s is not written as NaviDocs writes it: byte %d differs (a field that is unknown, there twice or out of order, or other white space)", ManifestName, at)
 	}
-	return m, unique(text)
+	return m, unique(json.NewDecoder(bytes.NewReader(text)))
 }
 
 // parse reads a manifest and keeps its data as it was written.
-func parse(text []byte) (bundle.Manifest, error) {
-	var data json.RawMessage
-	m := bundle.Manifest{Data: &data}
-	if err := json.Unmarshal(text, &m); err != nil {
+func parse(text []byte) (m bundle.Manifest, err error) {
+	var t struct {
+		Schema    string             `json:"schema"`
+		Title     string             `json:"title"`
+		CreatedAt time.Time          `json:"created_at"`
+		Data      json.RawMessage    `json:"data"`
+		Files     list[bundle.Entry] `json:"files"`
+		Missing   list[bundle.Gap]   `json:"missing"`
+		Withheld  list[bundle.Gap]   `json:"withheld"`
+	}
+	if err := json.Unmarshal(text, &t); err != nil {
 		return m, err
 	}
-	m.Data = nil
-	if data != nil {
-		m.Data = data
+	m = bundle.Manifest{Schema: t.Schema, Title: t.Title, CreatedAt: t.CreatedAt, Files: t.Files, Missing: t.Missing, Withheld: t.Withheld}
+	if t.Data != nil {
+		m.Data = t.Data
 	}
 	return m, nil
+}
+
+// list reads element by element and ends at the first that is wrong or too many:
+// encoding/json would go on, and make a hundred bytes of each two.
+type list[T any] []T
+
+func (l *list[T]) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if start, err := d.Token(); err != nil || start != json.Delim('[') {
+		return errors.New("a list is none")
+	}
+	for d.More() {
+		var element T
+		if err := d.Decode(&element); err != nil {
+			return err
+		}
+		if len(*l) == maxFiles {
+			return fmt.Errorf("a list has more than %d elements", maxFiles)
+		}
+		*l = append(*l, element)
+	}
+	return nil
 }
 
 // difference is where two texts begin to differ; -1 when they do not.
@@ -79,46 +108,35 @@ func difference(a, b []byte) int {
 	return min(len(a), len(b))
 }
 
-// unique refuses an object that has a key twice, which programs read in two ways.
-// The text is valid JSON.
-func unique(text []byte) error {
-	var open []map[string]bool // nil for a list
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	key := false // whether the next string is one
-	for {
-		token, err := d.Token()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
+// unique refuses an object that has a field twice, which programs read in two
+// ways. It takes one value, which is valid JSON.
+func unique(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('{') && token != json.Delim('[') {
+		return nil
+	}
+	fields := map[string]bool{}
+	for d.More() {
+		if token == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			field, _ := name.(string)
+			if fields[field] {
+				return refuse(ManifestName, "%s has the field %q twice in one object", ManifestName, field)
+			}
+			fields[field] = true
+		}
+		if err := unique(d); err != nil {
 			return err
 		}
-		switch t := token.(type) {
-		case json.Delim:
-			switch t {
-			case '{':
-				open = append(open, map[string]bool{})
-			case '[':
-				open = append(open, nil)
-			default:
-				open = open[:len(open)-1]
-			}
-			key = len(open) > 0 && open[len(open)-1] != nil
-			continue
-		case string:
-			if key {
-				keys := open[len(open)-1]
-				if keys[t] {
-					return fault.New(fault.Invalid, "%s has the field %q twice in one object", ManifestName, t)
-				}
-				keys[t] = true
-				key = false
-				continue
-			}
-		}
-		key = len(open) > 0 && open[len(open)-1] != nil
 	}
+	_, err = d.Token()
+	return err
 }
 
 // signatureText is manifest.sig.
@@ -144,17 +162,17 @@ func sign(manifest []byte, key ed25519.PrivateKey) (text []byte, public ed25519.
 func checkSignature(text, manifest []byte) (ed25519.PublicKey, error) {
 	public, signature := readSignature(string(text))
 	if public == nil {
-		return nil, fault.New(fault.Invalid, "%s has no public key of Ed25519", SignatureName)
+		return nil, refuse(SignatureName, "%s has no public key of Ed25519", SignatureName)
 	}
 	again, err := signatureText(public, signature)
 	if err != nil {
 		return nil, err
 	}
 	if at := difference(text, again); at >= 0 {
-		return nil, fault.New(fault.Invalid, "%s is not written as NaviDocs writes it: byte %d differs", SignatureName, at)
+		return nil, refuse(SignatureName, "%s is not written as NaviDocs writes it: byte %d differs", SignatureName, at)
 	}
 	if !ed25519.Verify(public, manifest, signature) {
-		return nil, fault.New(fault.Invalid, "%s does not sign %s: one of them was altered", SignatureName, ManifestName)
+		return nil, refuse(SignatureName, "%s does not sign %s: one of them was altered", SignatureName, ManifestName)
 	}
 	return public, nil
 }

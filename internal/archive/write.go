@@ -15,9 +15,10 @@ import (
 	"navidocs/internal/fault"
 )
 
-// check reads every file, two at once, and gives their sizes and sums. Of several
-// errors it gives the one that the order of the files has first.
-func check(ctx context.Context, files []File, tell *meter) ([]entry, error) {
+// check reads every file, two at once, and gives their sizes and sums; one that is
+// not what its SHA256 says is damaged. Of several errors it gives the one that the
+// order of the files has first.
+func check(ctx context.Context, files []File, tell *meter, damaged func(f File, have string) error) ([]entry, error) {
 	entries, faults := make([]entry, len(files)), make([]error, len(files))
 	var next atomic.Int64
 	var readers sync.WaitGroup
@@ -25,7 +26,7 @@ func check(ctx context.Context, files []File, tell *meter) ([]entry, error) {
 		readers.Go(func() {
 			buffer := make([]byte, chunk)
 			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
-				if entries[i], faults[i] = files[i].check(ctx, buffer, tell); faults[i] != nil {
+				if entries[i], faults[i] = files[i].check(ctx, buffer, tell, damaged); faults[i] != nil {
 					next.Store(int64(len(files))) // hand out no more
 				}
 			}
@@ -40,7 +41,7 @@ func check(ctx context.Context, files []File, tell *meter) ([]entry, error) {
 	return entries, nil
 }
 
-func (f File) check(ctx context.Context, buffer []byte, tell *meter) (e entry, err error) {
+func (f File) check(ctx context.Context, buffer []byte, tell *meter, damaged func(f File, have string) error) (e entry, err error) {
 	e.path = f.Path
 	sum, crc := sha256.New(), crc32.NewIEEE()
 	e.size, err = f.copy(ctx, io.MultiWriter(sum, crc), -1, buffer, tell)
@@ -50,7 +51,7 @@ func (f File) check(ctx context.Context, buffer []byte, tell *meter) (e entry, e
 	sum.Sum(e.digest[:0])
 	e.crc = crc.Sum32()
 	if have := hex.EncodeToString(e.digest[:]); f.SHA256 != "" && !strings.EqualFold(f.SHA256, have) {
-		return e, fault.Because(bundle.ErrDamaged, fault.Internal, "the file %q is damaged: its SHA-256 is %s, not %s; restore it from a backup", f.Path, have, f.SHA256)
+		return e, damaged(f, have)
 	}
 	tell.add(1, 0)
 	return e, nil
@@ -100,7 +101,7 @@ func (f File) unreadable(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return fault.Because(err, e.Kind, "the file %q cannot be read: %s", f.Path, e.Message)
 	}
-	return fault.Because(err, fault.Internal, "the file %q cannot be read; restore it from a backup", f.Path)
+	return fault.Because(err, fault.Internal, "the file %q cannot be read", f.Path)
 }
 
 // writer writes the parts of an archive one after the other.
@@ -140,7 +141,7 @@ func (z *writer) file(ctx context.Context, e entry, f File) error {
 // own writes an entry that is not in the manifest.
 func (z *writer) own(ctx context.Context, f File) error {
 	quiet := &meter{}
-	e, err := f.check(ctx, z.buffer, quiet)
+	e, err := f.check(ctx, z.buffer, quiet, nil)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ type Bundle struct {
 // New begins an archive that is written to w as it grows. at is the time of
 // files that have none, and of the manifest.
 func New(w io.Writer, at time.Time) *Bundle {
-	b := &Bundle{zip: zip.NewWriter(w), at: at.UTC(), paths: NewPaths(), buffer: make([]byte, 64<<10), packers: map[int]*flate.Writer{}}
+	b := &Bundle{zip: zip.NewWriter(w), at: at.UTC(), paths: NewPaths(manifestName), buffer: make([]byte, 64<<10), packers: map[int]*flate.Writer{}}
 	b.zip.RegisterCompressor(zip.Deflate, b.pack)
 	return b
 }

@@ -176,9 +176,9 @@ type Paths struct {
 	next    map[string]int    // numbers tried so far, by folded path
 }
 
-// NewPaths begins with no path taken but manifest.json and the reserved ones.
+// NewPaths begins with no path taken but the reserved ones.
 func NewPaths(reserved ...string) *Paths {
-	p := &Paths{map[string]bool{manifestName: true}, map[string]string{"": ""}, map[string]int{}}
+	p := &Paths{map[string]bool{}, map[string]string{"": ""}, map[string]int{}}
 	for _, path := range reserved {
 		p.taken[fold(path)] = true
 	}
