@@ -17,6 +17,7 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/archive"
+	"navidocs/internal/blob"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 )
@@ -26,7 +27,15 @@ type Files struct {
 	List []archive.File
 	// Counts are how many rows each file holds, by its plain name.
 	Counts map[string]int
-	dir    string
+	// Documents are the papers that go, by id: an archive holds their files.
+	Documents []Document
+	dir       string
+}
+
+// Document is a paper that goes, with its file in the store.
+type Document struct {
+	ID, FileName, MediaType string
+	Digest                  blob.Digest
 }
 
 // Close removes the files.
@@ -52,6 +61,7 @@ func (s *Service) Files(ctx context.Context, q db.Querier, sc Scope) (_ *Files, 
 			return nil, errors.Join(err, out.Close())
 		}
 	}
+	out.Documents = g.documents
 	slices.SortFunc(out.List, func(a, b archive.File) int { return strings.Compare(a.Path, b.Path) })
 	return out, nil
 }
@@ -64,7 +74,8 @@ func schemaText() []byte { return []byte(`{"schema":"` + Schema + `"}` + "\n") }
 // gathering collects a scope, and remembers what goes.
 type gathering struct {
 	Scope
-	ids map[string]map[string]bool // by table
+	ids       map[string]map[string]bool // by table
+	documents []Document
 }
 
 // spool writes one table.
@@ -228,6 +239,9 @@ func (g *gathering) goes(t *Table, r *Row) bool {
 	}
 	if t.Name == "documents" && g.Documents != nil && !g.Documents[id] || t.Name == "equipment" && g.Equipment != nil && !g.Equipment[id] {
 		return false
+	}
+	if t.Name == "documents" {
+		g.documents = append(g.documents, Document{id, r.Text("file_name"), r.Text("media_type"), blob.Digest(r.Text("sha256"))})
 	}
 	if g.ids[t.Name] == nil {
 		g.ids[t.Name] = map[string]bool{}

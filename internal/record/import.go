@@ -6,9 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"navidocs/internal/account"
@@ -78,11 +79,28 @@ func (s *Service) Import(ctx context.Context, who account.Actor, org account.Org
 	if err := who.Require(org, account.Manager, "organization"); err != nil {
 		return x, err
 	}
+	if s.o.MaxBytes > 0 {
+		body = &limited{r: body, left: s.o.MaxBytes, limit: s.o.MaxBytes}
+	}
 	digest, _, err := s.store.Put(ctx, body)
 	if err != nil {
 		return x, err
 	}
 	return s.ImportStored(ctx, who, org, digest)
+}
+
+// limited fails past its limit, naming the setting.
+type limited struct {
+	r           io.Reader
+	left, limit int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
+	if l.left -= int64(n); l.left < 0 {
+		return 0, fault.New(fault.TooLarge, "the archive is larger than %d MB, the limit set by MAX_UPLOAD_MB; navidocs package import takes any", l.limit>>20)
+	}
+	return n, err
 }
 
 // ImportStored is Import of an archive that is in the store.
@@ -188,7 +206,11 @@ func (s *Service) open(ctx context.Context, digest blob.Digest) (_ *opened, err 
 	if a.Reader, err = archive.Open(f, info.Size()); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(a.Reader.ManifestBytes())
+	text, err := a.ManifestBytes()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
 	a.size, a.manifest = info.Size(), hex.EncodeToString(sum[:])
 	return a, nil
 }
@@ -202,12 +224,13 @@ type ImportArgs struct {
 func (ImportArgs) Kind() string { return "record.import" }
 
 func (s *Service) importJob(ctx context.Context, j *job.Job[ImportArgs]) error {
-	err := s.RunImport(ctx, j.Args.ImportID)
-	switch fault.KindOf(err) {
-	case fault.Invalid, fault.Conflict, fault.Forbidden, fault.NotFound, fault.TooLarge, fault.Unsupported, fault.Gone:
-		if err != nil {
-			return job.Cancel(err) // trying again would give the same
-		}
+	return final(s.RunImport(ctx, j.Args.ImportID))
+}
+
+// final ends a job whose error would be the same again.
+func final(err error) error {
+	if slices.Contains([]fault.Kind{fault.Invalid, fault.Conflict, fault.Forbidden, fault.NotFound, fault.TooLarge, fault.Unsupported, fault.Gone}, fault.KindOf(err)) {
+		return job.Cancel(err)
 	}
 	return err
 }
@@ -372,7 +395,5 @@ func actor(ctx context.Context, q db.Querier, x Import) (account.Actor, error) {
 }
 
 func isData(path string) bool {
-	var name string
-	_, err := fmt.Sscanf(path, "data/%s", &name)
-	return err == nil && len(name) > 5 && name[len(name)-5:] == ".json"
+	return strings.HasPrefix(path, "data/") && strings.HasSuffix(path, ".json")
 }

@@ -158,5 +158,6 @@ func New(d *db.DB, store blob.Store, accounts *account.Service, jobs *job.Queue,
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Tables = append(own(), o.Tables...)
 	return &Service{db: d, store: store, accounts: accounts, jobs: jobs, o: o}
 }
