@@ -23,6 +23,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
+	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
@@ -35,6 +36,7 @@ type Services struct {
 	Documents     *document.Service
 	Warranties    *warranty.Service
 	Sales         *sale.Service
+	Records       *record.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Jobs          *job.Queue
@@ -119,6 +121,7 @@ func New(s Services, c Config) *API {
 	a.searchOperations()
 	a.warrantyOperations()
 	a.saleOperations()
+	a.recordOperations()
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()

@@ -94,6 +94,9 @@ var Permissions = map[string]Permission{
 	"list-sales": signedIn, "list-boat-sales": member, "create-sale": manager, "get-sale": member, "update-sale": manager, "cancel-sale": manager,
 	"get-checklist": member, "tick-checklist": manager,
 
+	"import-package": {Role: account.Manager, Fresh: true}, "get-import": manager, "import-organization": {Role: account.Admin, Fresh: true},
+	"create-export": admin, "get-export": admin, "get-export-content": admin,
+
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,
 	"get-notification-preferences": signedIn, "put-notification-preferences": signedIn,

@@ -35,6 +35,7 @@ import (
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/notify"
+	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
@@ -58,6 +59,7 @@ type App struct {
 	Documents     *document.Service
 	Warranties    *warranty.Service
 	Sales         *sale.Service
+	Records       *record.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Events        *event.Outbox
@@ -111,7 +113,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -207,6 +209,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
 	a.Sales = sale.New(a.DB, a.Accounts, a.Boats, a.Events)
+	a.Records = a.newRecords(sealing)
 	client, err := a.guarded()
 	if err != nil {
 		return err
@@ -267,6 +270,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Notifications.Jobs()...)
 	a.Jobs.Register(a.Warranties.Jobs()...)
 	a.Jobs.Register(a.Webhooks.Jobs()...)
+	a.Jobs.Register(a.Records.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -280,6 +284,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(time.Minute, func() job.Args { return webhook.WakeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
+	a.Jobs.Every(time.Hour, func() job.Args { return record.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })
 	if a.options.Config.IMAP.Host != "" {
 		a.Jobs.Every(5*time.Minute, func() job.Args { return notify.BouncesArgs{} })

@@ -75,12 +75,14 @@ func scanImport(r db.Row) (x Import, err error) {
 // exported. The same archive again answers the import that there is, with
 // Already set. What cannot be opened or is not signed is Invalid.
 func (s *Service) Import(ctx context.Context, who account.Actor, org account.OrgID, body io.Reader) (x Import, err error) {
+	return s.ImportFile(ctx, who, org, &limited{r: body, left: s.o.MaxBytes, limit: s.o.MaxBytes})
+}
+
+// ImportFile is Import of an archive of any size.
+func (s *Service) ImportFile(ctx context.Context, who account.Actor, org account.OrgID, body io.Reader) (x Import, err error) {
 	defer fault.Wrap(&err, "record.Import")
 	if err := who.Require(org, account.Manager, "organization"); err != nil {
 		return x, err
-	}
-	if s.o.MaxBytes > 0 {
-		body = &limited{r: body, left: s.o.MaxBytes, limit: s.o.MaxBytes}
 	}
 	digest, _, err := s.store.Put(ctx, body)
 	if err != nil {
@@ -98,7 +100,7 @@ type limited struct {
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
 	if l.left -= int64(n); l.left < 0 {
-		return 0, fault.New(fault.TooLarge, "the archive is larger than %d MB, the limit set by MAX_UPLOAD_MB; navidocs package import takes any", l.limit>>20)
+		return 0, fault.New(fault.TooLarge, "the archive is larger than %d MB, 16 times MAX_UPLOAD_MB: raise it, or use navidocs package import on the server", l.limit>>20)
 	}
 	return n, err
 }
@@ -122,12 +124,12 @@ func (s *Service) ImportStored(ctx context.Context, who account.Actor, org accou
 	}
 	x = Import{OrgID: org, Title: m.Title, Schema: m.Schema, Fingerprint: a.Fingerprint(), State: Queued, userID: who.UserID, archive: digest}
 	x.Boats, x.Counts = []account.BoatID{}, map[string]int{}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error { return s.enqueue(ctx, tx, &x, a) })
+	err = s.db.Transact(ctx, func(tx *db.Tx) error { return s.enqueue(ctx, tx, who, &x, a) })
 	return x, err
 }
 
 // enqueue records an import and its job, or finds the one before.
-func (s *Service) enqueue(ctx context.Context, tx *db.Tx, x *Import, a *opened) error {
+func (s *Service) enqueue(ctx context.Context, tx *db.Tx, who account.Actor, x *Import, a *opened) error {
 	if err := account.LockOrganization(ctx, tx, x.OrgID); err != nil {
 		return err
 	}
@@ -152,6 +154,12 @@ func (s *Service) enqueue(ctx context.Context, tx *db.Tx, x *Import, a *opened) 
 		return err
 	}
 	if err := blob.Adopt(ctx, tx, x.archive, a.size, "import", string(x.ID)); err != nil {
+		return err
+	}
+	err = s.accounts.Audit(ctx, tx, who, account.Entry{
+		OrgID: x.OrgID, Action: "package.received", Kind: "import", SubjectID: string(x.ID), Detail: map[string]string{"title": x.Title, "fingerprint": x.Fingerprint},
+	})
+	if err != nil {
 		return err
 	}
 	return s.jobs.Enqueue(ctx, tx, ImportArgs{ImportID: x.ID}, "")
@@ -236,7 +244,14 @@ func final(err error) error {
 }
 
 func (s *Service) importDied(ctx context.Context, j *job.Job[ImportArgs], cause error) error {
-	return s.db.Transact(ctx, func(tx *db.Tx) error { return s.failImport(ctx, tx, j.Args.ImportID, cause) })
+	return s.Fail(ctx, j.Args.ImportID, cause)
+}
+
+// Fail ends an import that has not ended, with the reason; the same archive may
+// be imported again.
+func (s *Service) Fail(ctx context.Context, id ImportID, cause error) (err error) {
+	defer fault.Wrap(&err, "record.Fail %s", id)
+	return s.db.Transact(ctx, func(tx *db.Tx) error { return s.failImport(ctx, tx, id, cause) })
 }
 
 func (s *Service) failImport(ctx context.Context, tx *db.Tx, id ImportID, cause error) error {
