@@ -16,6 +16,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"log/slog"
+	"slices"
 
 	"navidocs/internal/account"
 	"navidocs/internal/blob"
@@ -160,4 +161,12 @@ func New(d *db.DB, store blob.Store, accounts *account.Service, jobs *job.Queue,
 	}
 	o.Tables = append(own(), o.Tables...)
 	return &Service{db: d, store: store, accounts: accounts, jobs: jobs, o: o}
+}
+
+// Tables are all that travel, in the order in which they arrive.
+func (s *Service) Tables() []Table { return slices.Clone(s.o.Tables) }
+
+// Holds says whether a column of the table travels.
+func (t *Table) Holds(column string) bool {
+	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.SQL == "" && c.stored() == column })
 }

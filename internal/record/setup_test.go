@@ -91,10 +91,17 @@ func newBench(t *testing.T, d *db.DB, clock *testkit.Clock) *bench {
 
 // service is one with other tables.
 func (b *bench) service(tables []record.Table) *record.Service {
-	return record.New(b.db, b.store, b.accounts, b.queue, record.Options{
-		Tables: tables, TempDir: b.t.TempDir(), Sniff: b.papers.Sniff, MaxBytes: 8 << 20,
+	o := b.options(8 << 20)
+	o.Tables = tables
+	return record.New(b.db, b.store, b.accounts, b.queue, o)
+}
+
+// options take archives of so many bytes.
+func (b *bench) options(most int64) record.Options {
+	return record.Options{
+		Tables: b.tables, TempDir: b.t.TempDir(), Sniff: b.papers.Sniff, MaxBytes: most,
 		Signer: func(context.Context, account.OrgID) (ed25519.PrivateKey, error) { return key(), nil },
-	})
+	}
 }
 
 func org(who account.Actor) account.OrgID { return who.Orgs(account.Viewer)[0] }
