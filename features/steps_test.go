@@ -88,6 +88,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.notificationSteps(sc)
 	w.guestSteps(sc)
 	w.saleSteps(sc)
+	w.importSteps(sc)
 	w.personSteps(sc)
 }
 

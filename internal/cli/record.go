@@ -15,6 +15,8 @@ import (
 
 const organizationFlag = "organization"
 
+var errNoOrganization = usageError{errors.New("name the organization, by its id or name, with --organization")}
+
 func (c *cli) packages() *cobra.Command {
 	return group("package", "Packages of boats, as buyers get them", c.packageImport())
 }
@@ -33,6 +35,9 @@ func (c *cli) takes(use, short, example string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Example: example, Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if organization == "" {
+				return errNoOrganization
+			}
 			return c.with(cmd.Context(), func(a *app.App) error {
 				x, err := importFile(cmd.Context(), a, given[0], organization)
 				if err != nil {
@@ -43,7 +48,6 @@ func (c *cli) takes(use, short, example string) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&organization, organizationFlag, "", "id or name of the organization that takes it")
-	_ = cmd.MarkFlagRequired(organizationFlag) // it is defined above
 	return cmd
 }
 
@@ -90,6 +94,12 @@ func (c *cli) exportRecord() *cobra.Command {
 		Use: "export", Short: "Write everything that an organization has to a signed archive", Args: args(cobra.NoArgs),
 		Example: "  navidocs export --organization \"North Yachts\" --to north-yachts.zip",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if organization == "" {
+				return errNoOrganization
+			}
+			if to == "" {
+				return usageError{errors.New("name the new file with --to")}
+			}
 			return c.with(cmd.Context(), func(a *app.App) error {
 				who, org, err := a.Accounts.OperatorIn(cmd.Context(), organization)
 				if err != nil {
@@ -116,7 +126,5 @@ func (c *cli) exportRecord() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&organization, organizationFlag, "", "id or name of the organization")
 	cmd.Flags().StringVar(&to, "to", "", "new file that takes it; it holds personal data")
-	_ = cmd.MarkFlagRequired(organizationFlag) // they are defined above
-	_ = cmd.MarkFlagRequired("to")
 	return cmd
 }
