@@ -89,6 +89,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.guestSteps(sc)
 	w.saleSteps(sc)
 	w.handoverSteps(sc)
+	w.importSteps(sc)
 	w.personSteps(sc)
 }
 

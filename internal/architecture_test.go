@@ -25,11 +25,11 @@ const (
 func imports() map[string]string {
 	const (
 		account  = "event job db kv fault"
-		fleet    = "account event job db fault"
-		document = "document/extract fleet account blob event job db fault"
-		warranty = "document fleet sheet bundle account blob event job db fault"
+		fleet    = "account record event job db fault"
+		document = "document/extract fleet account record blob event job db fault"
+		warranty = "document fleet sheet bundle account record blob event job db fault"
 		sale     = "dossier warranty archive " + warranty
-		services = "account archive document event fleet integration job notify sale warranty webhook"
+		services = "account archive document event fleet integration job notify record sale warranty webhook"
 		ops      = "backup keeper config db blob kv job event egress fault"
 	)
 	return map[string]string{
@@ -52,6 +52,7 @@ func imports() map[string]string {
 		"event":                  "job db fault",
 		"account":                account,
 		"account/accounttest":    "account fault",
+		"record":                 "account archive bundle blob event job db fault",
 		"fleet":                  fleet,
 		"document":               document,
 		"document/extract":       "document/tesseract fault",

@@ -190,3 +190,22 @@ func (s *Service) PutSettings(ctx context.Context, who Actor, id OrgID, x Settin
 	})
 	return x, err
 }
+
+// OperatorIn is the actor of a command that an operator runs on the machine
+// itself in an organization, named by its id or its name: nobody in particular,
+// who may all there. NotFound when there is none, Conflict when several have the
+// name.
+func (s *Service) OperatorIn(ctx context.Context, named string) (who Actor, org OrgID, err error) {
+	defer fault.Wrap(&err, "account.OperatorIn")
+	all, err := db.Collect(ctx, s.db, db.Scalar[OrgID],
+		"SELECT id FROM organizations WHERE deleted_at IS NULL AND (id = $1 OR name_fold = $2) ORDER BY id <> $1, id", named, db.Fold(named))
+	switch {
+	case err != nil:
+		return who, "", err
+	case len(all) == 0:
+		return who, "", fault.New(fault.NotFound, "no organization has the id or the name %q", named)
+	case len(all) > 1 && string(all[0]) != named:
+		return who, "", fault.New(fault.Conflict, "%d organizations are named %q: name one by its id, %s or %s", len(all), named, all[0], all[1])
+	}
+	return Actor{Address: "console", Roles: map[OrgID]Role{all[0]: Admin}, Grants: map[BoatID]Granted{}}, all[0], nil
+}

@@ -24,6 +24,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
+	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
@@ -37,6 +38,7 @@ type Services struct {
 	Warranties    *warranty.Service
 	Sales         *sale.Service
 	Packages      *archive.Intake
+	Records       *record.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Jobs          *job.Queue
@@ -124,6 +126,7 @@ func New(s Services, c Config) *API {
 	a.selectionOperations()
 	a.packageOperations()
 	a.handoverOperations()
+	a.recordOperations()
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()

@@ -100,6 +100,9 @@ var Permissions = map[string]Permission{
 	"get-handover-page": public, "get-handover-package": public,
 	"verify-package": public,
 
+	"import-package": {Role: account.Manager, Fresh: true}, "get-import": manager, "import-organization": {Role: account.Admin, Fresh: true},
+	"create-export": admin, "get-export": admin, "get-export-content": admin,
+
 	"list-notifications": signedIn, "count-unread": signedIn, "stream-notifications": signedIn, "read-all-notifications": signedIn,
 	"read-notification": signedIn, "delete-notification": signedIn, "resend-notification": signedIn, "report-bounce": signedIn,
 	"get-notification-preferences": signedIn, "put-notification-preferences": signedIn,

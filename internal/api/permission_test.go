@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/ed25519"
 	"fmt"
 	"image"
 	"image/color"
@@ -18,8 +20,12 @@ import (
 	"navidocs/internal/account"
 	"navidocs/internal/api"
 	"navidocs/internal/apptest"
+	"navidocs/internal/archive"
+	"navidocs/internal/bundle"
 	"navidocs/internal/db"
 	"navidocs/internal/document"
+	"navidocs/internal/record"
+	"navidocs/internal/testkit"
 	"navidocs/internal/warranty"
 )
 
@@ -84,7 +90,7 @@ var bodies = map[string]string{
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job, sale string
-	webhook, delivery                                                                         string
+	webhook, delivery, imported, exported                                                     string
 	invited, member, invitation                                                               string // the last two only where a path names one
 }
 
@@ -158,12 +164,41 @@ func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 	}
 	w.shut = w.shutOut(t, s, admin)
 	w.ready = w.fixture(t)
+	w.ready.imported, w.ready.exported = w.records(t)
 	w.ready.invited, w.ready.member, w.ready.invitation = "invited@example.org", "nobody", "none"
 	w.guests = w.newGuests(t)
 	w.give(t, w.ready)
 	w.roles[account.Admin].Read(document.ID(w.ready.document))
 	w.roles[account.Admin].Read(document.ID(w.ready.image))
 	return w
+}
+
+// records imports a small archive, and exports the organization.
+func (w *walk) records(t *testing.T) (imported, exported string) {
+	t.Helper()
+	c := w.roles[account.Admin]
+	var in, out struct{ ID, State string }
+	c.SendFile("/api/packages/import", "first.zip", smallArchive(0)).Into(w.s, &in)
+	c.Want(http.StatusAccepted, "POST", "/api/export", nil).Into(w.s, &out)
+	testkit.Eventually(t, func() error {
+		if c.Get("/api/exports/"+out.ID, &out); out.State != record.Completed {
+			return fmt.Errorf("the export is %s", out.State)
+		}
+		return nil
+	})
+	return in.ID, out.ID
+}
+
+// smallArchive is a signed archive without a row that no other number gives.
+func smallArchive(n int) []byte {
+	var out bytes.Buffer
+	files := []archive.File{archive.Content("data/schema.json", "application/json", []byte(`{"schema":"`+record.Schema+`"}`))}
+	m := bundle.Manifest{Schema: "navidocs-package/1", Title: fmt.Sprint("Walked ", n), CreatedAt: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}
+	_, err := archive.Write(context.Background(), &out, m, files, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)), nil)
+	if err != nil {
+		panic(err)
+	}
+	return out.Bytes()
 }
 
 // tokenOf makes a personal token and returns who asks by it.
@@ -394,7 +429,11 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 
 func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) apptest.Answer {
 	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document, "RECEIVER", w.receiver, "INVITED", f.invited)
-	if id == "upload-document" {
+	switch id {
+	case "import-package", "import-organization":
+		w.n++
+		return c.SendFile(path, "walked.zip", smallArchive(w.n), "organization_id="+f.org)
+	case "upload-document":
 		w.n++
 		return c.UploadAnswer("up.txt", bytes.Repeat([]byte("up "), w.n), "", "boat_id="+f.boat)
 	}
@@ -411,7 +450,7 @@ func fill(path string, f fixture) string {
 	first := map[string]string{
 		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job, "sales": f.sale,
 		"auth": "another", "notifications": "another", "notification-templates": "warranty.expired:email:en",
-		"webhooks": f.webhook, "deliveries": f.delivery,
+		"webhooks": f.webhook, "deliveries": f.delivery, "packages": f.imported, "exports": f.exported,
 	}[strings.Split(path, "/")[2]]
 	return strings.NewReplacer("{id}", first, "{user}", f.member, "{invitation}", f.invitation, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
 		"{claim}", f.claim, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))

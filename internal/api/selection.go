@@ -19,7 +19,7 @@ type decisionsInput struct {
 
 type generateInput struct {
 	ByID
-	Body *sale.PackageOptions `required:"false"`
+	Body *sale.GenerateOptions `required:"false"`
 }
 
 type packageFile struct {
@@ -69,7 +69,7 @@ func (a *API) selectionOperations() {
 }
 
 func (a *API) generate(ctx context.Context, who account.Actor, in *generateInput) (*resource[sale.Package], error) {
-	var o sale.PackageOptions
+	var o sale.GenerateOptions
 	if in.Body != nil {
 		o = *in.Body
 	}

@@ -36,6 +36,7 @@ import (
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/notify"
+	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
@@ -59,6 +60,7 @@ type App struct {
 	Documents     *document.Service
 	Warranties    *warranty.Service
 	Sales         *sale.Service
+	Records       *record.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Events        *event.Outbox
@@ -112,7 +114,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -207,7 +209,8 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		MaxBytes: c.Storage.MaxUpload, TempDir: a.tempDir(), Changed: a.changed, Log: log,
 	})
 	a.Warranties = warranty.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Events)
-	a.Sales = sale.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Warranties, a.Events, a.Jobs,
+	a.Records = a.newRecords()
+	a.Sales = sale.New(a.DB, a.Store, a.Accounts, a.Boats, a.Documents, a.Warranties, a.Records, a.Events, a.Jobs,
 		sale.Config{BaseURL: strings.TrimSuffix(baseURL(c), "/"), TempDir: a.tempDir()})
 	client, err := a.guarded()
 	if err != nil {
@@ -270,6 +273,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Warranties.Jobs()...)
 	a.Jobs.Register(a.Sales.Jobs()...)
 	a.Jobs.Register(a.Webhooks.Jobs()...)
+	a.Jobs.Register(a.Records.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -285,6 +289,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(time.Minute, func() job.Args { return webhook.WakeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
+	a.Jobs.Every(time.Hour, func() job.Args { return record.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })
 	if a.options.Config.IMAP.Host != "" {
 		a.Jobs.Every(5*time.Minute, func() job.Args { return notify.BouncesArgs{} })

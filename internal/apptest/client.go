@@ -164,6 +164,12 @@ func (c *Client) Upload(name string, content []byte, fields ...string) document.
 // UploadAnswer sends a file and returns whatever comes back.
 func (c *Client) UploadAnswer(name string, content []byte, query string, fields ...string) Answer {
 	c.s.t.Helper()
+	return c.SendFile("/api/documents"+query, name, content, fields...)
+}
+
+// SendFile posts a form of fields "name=value" and then a file.
+func (c *Client) SendFile(path, name string, content []byte, fields ...string) Answer {
+	c.s.t.Helper()
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
 	for _, f := range fields {
@@ -182,7 +188,7 @@ func (c *Client) UploadAnswer(name string, content []byte, query string, fields 
 	if err := form.Close(); err != nil {
 		c.s.t.Fatal(err)
 	}
-	return c.Send("POST", "/api/documents"+query, &b, "Content-Type: "+form.FormDataContentType())
+	return c.Send("POST", path, &b, "Content-Type: "+form.FormDataContentType())
 }
 
 // Read waits until a document is read and returns it.

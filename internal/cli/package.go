@@ -11,8 +11,8 @@ import (
 	"navidocs/internal/fault"
 )
 
-func (c *cli) pack() *cobra.Command {
-	return group("package", "Packages, the signed archives of a boat's papers", c.packageVerify())
+func (c *cli) packages() *cobra.Command {
+	return group("package", "Packages, the signed archives of a boat's papers", c.packageVerify(), c.packageImport())
 }
 
 func (c *cli) packageVerify() *cobra.Command {

@@ -68,6 +68,7 @@ func (s *Service) Jobs() []job.Work {
 	return []job.Work{
 		job.Define(job.Options[InspectArgs]{Timeout: 2 * time.Minute, MaxAttempts: 50, Dead: s.inspectDied}, s.inspect),
 		job.Define(job.Options[PagesArgs]{Timeout: 30 * time.Minute, MaxAttempts: 50, Dead: s.pagesDied}, s.readPages),
+		job.Define(job.Options[ImagesArgs]{Queue: PagesQueue, Timeout: 30 * time.Minute}, s.drawImages),
 		job.Define(job.Options[PurgeArgs]{}, func(ctx context.Context, _ *job.Job[PurgeArgs]) error {
 			_, err := s.Purge(ctx)
 			return err

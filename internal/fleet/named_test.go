@@ -29,7 +29,10 @@ func TestASoldBoatStaysAsItWas(t *testing.T) {
 				_, err := b.CreateEquipment(ctx, b.ada, boat.ID, EquipmentInput{Name: &name, SystemCode: &code})
 				return err
 			},
-			"edit equipment":   func() error { _, err := b.UpdateEquipment(ctx, b.ada, e.ID, EquipmentInput{Name: &name}, ""); return err },
+			"edit equipment": func() error {
+				_, err := b.UpdateEquipment(ctx, b.ada, e.ID, EquipmentInput{Name: &name}, "")
+				return err
+			},
 			"delete equipment": func() error { _, err := b.DeleteEquipment(ctx, b.ada, e.ID, ""); return err },
 			"writable":         func() error { return b.db.Transact(ctx, func(tx *db.Tx) error { return b.Writable(ctx, tx, boat.ID) }) },
 		} {

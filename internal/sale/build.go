@@ -23,8 +23,8 @@ const packageSchema = "navidocs-package/1"
 // blobOwner is whose the bytes of packages are, in the registry of blobs.
 const blobOwner = "sale_package"
 
-// PackageOptions say what a package leaves out; nil means that it goes in.
-type PackageOptions struct {
+// GenerateOptions say what a package leaves out; nil means that it goes in.
+type GenerateOptions struct {
 	Manuals         *bool `json:"include_manuals,omitempty" doc:"equipment manuals; they go in unless false"`
 	WarrantySummary *bool `json:"include_warranty_summary,omitempty" doc:"it goes in unless false"`
 }
@@ -33,7 +33,7 @@ func no(b *bool) bool { return b != nil && !*b }
 
 // Generate begins to build the as-built package, in the background; whoever
 // manages the boat may. While one is being built, it answers that one.
-func (s *Service) Generate(ctx context.Context, who account.Actor, id ID, o PackageOptions) (p Package, err error) {
+func (s *Service) Generate(ctx context.Context, who account.Actor, id ID, o GenerateOptions) (p Package, err error) {
 	defer fault.Wrap(&err, "sale.Generate %s", id)
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		x, err := s.load(ctx, tx, who, id, account.Manager)
@@ -50,7 +50,7 @@ func (s *Service) Generate(ctx context.Context, who account.Actor, id ID, o Pack
 }
 
 // begin queues a package unless one of its kind is being built.
-func (s *Service) begin(ctx context.Context, tx *db.Tx, who account.Actor, x Sale, kind PackageKind, o PackageOptions) (p Package, err error) {
+func (s *Service) begin(ctx context.Context, tx *db.Tx, who account.Actor, x Sale, kind PackageKind, o GenerateOptions) (p Package, err error) {
 	if err := account.LockOrganization(ctx, tx, x.OrgID); err != nil {
 		return p, err
 	}
@@ -100,6 +100,7 @@ func (s *Service) make(ctx context.Context, id PackageID, done func(*db.Tx) erro
 	if err != nil {
 		return final(err)
 	}
+	defer in.Close()
 	defer files.Close() //nolint:errcheck // a leftover is swept with the folder
 	written, err := s.keep(ctx, &p, files, in)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 )
 
 // built generates a package and does the job's work.
-func (b *bench) built(x Sale, o PackageOptions) (Package, []byte) {
+func (b *bench) built(x Sale, o GenerateOptions) (Package, []byte) {
 	b.t.Helper()
 	p, err := b.Generate(b.t.Context(), b.ada, x.ID, o)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestThePackageHoldsWhatGoesAndNothingElse(t *testing.T) {
 		hidden := b.paper(b.boat, secret+" invoice", "INV-PUR", account.Money, secret)
 		x := b.start(b.boat)
 		b.choose(x, Decisions{Documents: []Decision{decided(hidden, Hidden)}})
-		p, archived := b.built(x, PackageOptions{})
+		p, archived := b.built(x, GenerateOptions{})
 		if bytes.Contains(archived, []byte(secret)) || bytes.Contains(archived, []byte("8765")) {
 			t.Error("what is withheld is in the package")
 		}
@@ -132,14 +132,14 @@ func TestTheSameRecordGivesTheSamePackage(t *testing.T) {
 		b.fill()
 		b.paper(b.boat, "Raft service", "SAF-RAFT", account.Open, "serviced in Piraeus")
 		x := b.start(b.boat)
-		first, _ := b.built(x, PackageOptions{})
+		first, _ := b.built(x, GenerateOptions{})
 		b.clock.Add(3 * time.Hour)
-		second, _ := b.built(x, PackageOptions{})
+		second, _ := b.built(x, GenerateOptions{})
 		if first.SHA256 != second.SHA256 || first.ID == second.ID {
 			t.Errorf("%s, %s", first.SHA256, second.SHA256)
 		}
 		no := false
-		less, archived := b.built(x, PackageOptions{WarrantySummary: &no})
+		less, archived := b.built(x, GenerateOptions{WarrantySummary: &no})
 		if _, there := entries(t, archived)["WARRANTY_SUMMARY.pdf"]; there || less.SHA256 == first.SHA256 {
 			t.Error("the summary is in it")
 		}
@@ -147,7 +147,7 @@ func TestTheSameRecordGivesTheSamePackage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, _ := b.built(x, PackageOptions{}); again.Fingerprint != key.Fingerprint || again.Fingerprint == first.Fingerprint {
+		if again, _ := b.built(x, GenerateOptions{}); again.Fingerprint != key.Fingerprint || again.Fingerprint == first.Fingerprint {
 			t.Errorf("signed by %s", again.Fingerprint)
 		}
 		keys, err := b.Keys(t.Context())
@@ -169,11 +169,11 @@ func TestAMissingFileStopsThePackage(t *testing.T) {
 		if err := b.store.Delete(t.Context(), blob.Digest(d.SHA256)); err != nil {
 			t.Fatal(err)
 		}
-		p, err := b.Generate(t.Context(), b.ada, x.ID, PackageOptions{})
+		p, err := b.Generate(t.Context(), b.ada, x.ID, GenerateOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := b.Generate(t.Context(), b.ada, x.ID, PackageOptions{})
+		again, err := b.Generate(t.Context(), b.ada, x.ID, GenerateOptions{})
 		if err != nil || again.ID != p.ID {
 			t.Errorf("a second one is begun: %v", err)
 		}
@@ -196,7 +196,7 @@ func TestAnEndInTheMiddleLeavesNoPackage(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		b.paper(b.boat, "Raft service", "SAF-RAFT", account.Open, "")
 		x := b.start(b.boat)
-		p, err := b.Generate(t.Context(), b.ada, x.ID, PackageOptions{})
+		p, err := b.Generate(t.Context(), b.ada, x.ID, GenerateOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

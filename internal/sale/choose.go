@@ -62,7 +62,7 @@ func (s *Service) Choose(ctx context.Context, who account.Actor, id ID, in Decis
 
 func (s *Service) checkDecisions(ctx context.Context, q db.Querier, who account.Actor, x Sale, now Selection, in Decisions) error {
 	for _, d := range in.Documents {
-		if !slices.ContainsFunc(now.Documents, func(p Paper) bool { return string(p.DocumentID) == d.ID }) {
+		if !slices.ContainsFunc(now.Documents, func(p Candidate) bool { return string(p.DocumentID) == d.ID }) {
 			return decisionFault("documents", d, "is no paper of this boat")
 		}
 		if err := s.checkUse(ctx, q, who, x, d); err != nil {

@@ -48,7 +48,7 @@ func (b *bench) beside() *Service {
 			b.t.Error(err)
 		}
 	})
-	return New(d, b.store, b.accounts, b.boats, b.documents, b.warranties, b.events, b.Service.jobs, b.config)
+	return New(d, b.store, b.accounts, b.boats, b.documents, b.warranties, b.records, b.events, b.Service.jobs, b.config)
 }
 
 // Fifty ask at once, of two processes: five get a slot, and five downloads are

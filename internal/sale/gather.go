@@ -17,6 +17,7 @@ import (
 	"navidocs/internal/dossier"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/record"
 	"navidocs/internal/warranty"
 )
 
@@ -24,6 +25,14 @@ import (
 type gathered struct {
 	selection Selection
 	input     dossier.Input
+	record    *record.Files
+}
+
+// Close lets go of what is on disk.
+func (g *gathered) Close() {
+	if g.record != nil {
+		_ = g.record.Close() // a leftover is swept with the folder
+	}
 }
 
 // fileName is what the archive is called.
@@ -69,11 +78,33 @@ func (s *Service) gather(ctx context.Context, who account.Actor, p *Package) (_ 
 	if err := s.gatherCovers(ctx, who, x, &g); err != nil {
 		return nil, g, err
 	}
+	if !in.Supplement {
+		if g.record, err = s.records.Files(ctx, s.db, g.scope(x)); err != nil {
+			return nil, g, err
+		}
+		in.Data = g.record.List
+	}
 	files, err := dossier.New(ctx, *in)
+	if err != nil {
+		g.Close()
+	}
 	return files, g, err
 }
 
-func (s *Service) optionsOf(ctx context.Context, id PackageID) (o PackageOptions, err error) {
+// scope is what of the record goes: what the buyer gets, without amounts and
+// people.
+func (g *gathered) scope(x Sale) record.Scope {
+	sc := record.Scope{Org: x.OrgID, Boats: []account.BoatID{x.BoatID}, Documents: map[string]bool{}, Equipment: map[string]bool{}, Redact: true}
+	for _, p := range g.input.Papers {
+		sc.Documents[string(p.ID)] = true
+	}
+	for _, e := range g.input.Equipment {
+		sc.Equipment[string(e.ID)] = true
+	}
+	return sc
+}
+
+func (s *Service) optionsOf(ctx context.Context, id PackageID) (o GenerateOptions, err error) {
 	text, err := db.One(ctx, s.db, db.Scalar[string], "SELECT options FROM sale_packages WHERE id = $1", id)
 	if err != nil {
 		return o, err
@@ -149,7 +180,7 @@ func (s *Service) gatherMeters(ctx context.Context, in *dossier.Input) error {
 
 // gatherPapers lists the papers that go in. One that was chosen to go as another
 // file goes under its own title and type, with the other's bytes and text.
-func (s *Service) gatherPapers(ctx context.Context, p *Package, o PackageOptions, g *gathered) error {
+func (s *Service) gatherPapers(ctx context.Context, p *Package, o GenerateOptions, g *gathered) error {
 	for i := range g.selection.Documents {
 		x := &g.selection.Documents[i]
 		if x.Going != In && x.Going != Use || no(o.Manuals) && x.Type == "MAN-EQ" {
@@ -171,7 +202,7 @@ func (s *Service) gatherPapers(ctx context.Context, p *Package, o PackageOptions
 
 // opener reads a paper's bytes; what is gone from storage is named by its title,
 // which whoever asked for the package may see.
-func (s *Service) opener(p *Paper) func(context.Context) (io.ReadCloser, error) {
+func (s *Service) opener(p *Candidate) func(context.Context) (io.ReadCloser, error) {
 	title, digest := p.Title, blob.Digest(p.digest)
 	return func(ctx context.Context) (io.ReadCloser, error) {
 		r, err := s.store.Open(ctx, digest)

@@ -20,6 +20,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/record"
 	"navidocs/internal/warranty"
 )
 
@@ -95,6 +96,7 @@ type Service struct {
 	boats      *fleet.Service
 	documents  *document.Service
 	warranties *warranty.Service
+	records    *record.Service
 	events     *event.Outbox
 	jobs       *job.Queue
 	config     Config
@@ -112,10 +114,10 @@ type Config struct {
 
 // New makes the service.
 func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Service, documents *document.Service, warranties *warranty.Service,
-	events *event.Outbox, jobs *job.Queue, config Config,
+	records *record.Service, events *event.Outbox, jobs *job.Queue, config Config,
 ) *Service {
 	return &Service{
-		db: d, store: store, accounts: accounts, boats: boats, documents: documents, warranties: warranties, events: events, jobs: jobs, config: config,
+		db: d, store: store, accounts: accounts, boats: boats, documents: documents, warranties: warranties, records: records, events: events, jobs: jobs, config: config,
 		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/record"
 	"navidocs/internal/testkit"
 	"navidocs/internal/warranty"
 )
@@ -55,9 +57,12 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
 			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: log})
 		warranties := warranty.New(d, store, accounts, boats, papers, events)
+		records := record.New(d, store, accounts, queue, record.Options{
+			Tables: slices.Concat(boats.Tables(), papers.Tables(), warranties.Tables(), Tables()), TempDir: t.TempDir(), Sniff: papers.Sniff, MaxBytes: 64 << 20,
+		})
 		queue.Register(append(papers.Jobs(), events.Jobs()...)...)
 		b := &bench{
-			Service: New(d, store, accounts, boats, papers, warranties, events, queue, Config{BaseURL: "https://docs.example.org", TempDir: t.TempDir()}),
+			Service: New(d, store, accounts, boats, papers, warranties, records, events, queue, Config{BaseURL: "https://docs.example.org", TempDir: t.TempDir()}),
 			t:       t, clock: clock,
 		}
 		queue.Register(b.Jobs()...)

@@ -40,8 +40,8 @@ type Choice struct {
 	At     *time.Time   `json:"decided_at"`
 }
 
-// Paper is a document of the boat, and whether it goes to the buyer.
-type Paper struct {
+// Candidate is a document of the boat, and whether it goes to the buyer.
+type Candidate struct {
 	DocumentID document.ID   `json:"document_id"`
 	Title      string        `json:"title"`
 	Type       string        `json:"type"`
@@ -56,7 +56,7 @@ type Paper struct {
 	Choice
 
 	fileName, mediaType, digest string
-	instead                     *Paper // what goes in for it
+	instead                     *Candidate // what goes in for it
 }
 
 // Piece is equipment of the boat: whether it is sold with it.
@@ -70,7 +70,7 @@ type Piece struct {
 
 // Selection is what a package would hold now.
 type Selection struct {
-	Documents []Paper      `json:"documents"`
+	Documents []Candidate      `json:"documents"`
 	Equipment []Piece      `json:"equipment"`
 	Missing   []bundle.Gap `json:"missing" doc:"what a sale in this region asks for and the boat's file does not show"`
 	Files     int          `json:"files" doc:"papers that go in"`
@@ -121,7 +121,7 @@ func (s *Service) selection(ctx context.Context, q db.Querier, who account.Actor
 }
 
 // sent is the paper whose file goes in.
-func (p *Paper) sent() *Paper {
+func (p *Candidate) sent() *Candidate {
 	if p.instead != nil {
 		return p.instead
 	}
@@ -177,13 +177,13 @@ func paperType(code string) document.Type {
 
 const selectPapers = `SELECT d.id, d.title, d.type, d.class, d.bytes, d.page_count, d.file_name, d.media_type, d.digest FROM documents d`
 
-func scanPaper(r db.Row) (p Paper, err error) {
+func scanPaper(r db.Row) (p Candidate, err error) {
 	err = r.Scan(&p.DocumentID, &p.Title, &p.Type, &p.Class, &p.Bytes, &p.Pages, &p.fileName, &p.mediaType, &p.digest)
 	return p, err
 }
 
 // papersOf lists the papers of the boat and decides about each.
-func papersOf(ctx context.Context, q db.Querier, x Sale, choices map[string]Choice) ([]Paper, error) {
+func papersOf(ctx context.Context, q db.Querier, x Sale, choices map[string]Choice) ([]Candidate, error) {
 	all, err := db.Collect(ctx, q, scanPaper, selectPapers+` JOIN document_boats l ON l.document_id = d.id
 		WHERE l.boat_id = $1 AND d.deleted_at IS NULL ORDER BY d.created_at, d.id`, x.BoatID)
 	if err != nil {
@@ -210,7 +210,7 @@ func papersOf(ctx context.Context, q db.Querier, x Sale, choices map[string]Choi
 }
 
 // decide says by the paper's type whether it goes in, unless somebody chose.
-func (p *Paper) decide() {
+func (p *Candidate) decide() {
 	t := paperType(p.Type)
 	p.TypeName, p.Rule = t.Name, t.Buyer
 	switch {
@@ -235,7 +235,7 @@ func stricter(a, b account.Class) bool {
 	return slices.Index(rank, a) > slices.Index(rank, b)
 }
 
-func (p *Paper) reason(t document.Type) string {
+func (p *Candidate) reason(t document.Type) string {
 	switch {
 	case p.Going == Ask:
 		return "the seller has not decided to share it"

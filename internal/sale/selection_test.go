@@ -19,7 +19,7 @@ func (b *bench) choose(x Sale, in Decisions) Selection {
 	return out
 }
 
-func (s Selection) paper(t *testing.T, id document.ID) Paper {
+func (s Selection) paper(t *testing.T, id document.ID) Candidate {
 	t.Helper()
 	for _, p := range s.Documents {
 		if p.DocumentID == id {
@@ -27,7 +27,7 @@ func (s Selection) paper(t *testing.T, id document.ID) Paper {
 		}
 	}
 	t.Fatalf("no paper %s", id)
-	return Paper{}
+	return Candidate{}
 }
 
 func decided(id document.ID, choice Going) Decision { return Decision{ID: string(id), Choice: &choice} }

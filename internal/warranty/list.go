@@ -114,7 +114,7 @@ func (f Filter) addWindow(w *db.Where, days []localDay) {
 	if f.Within < 0 {
 		return
 	}
-	w.Add("b.frozen_at IS NULL") // a sold boat's covers are its buyer's
+	w.Add("b.frozen_at IS NULL")                                          // a sold boat's covers are its buyer's
 	w.Add("w.expiration_date <= ?", addDays(latest(days).date, f.Within)) // for the index; what follows is exact
 	addDay(w, "w.expiration_date <= ", days, f.Within)
 	if f.Status != "" {
