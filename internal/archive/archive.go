@@ -97,8 +97,8 @@ func Fingerprint(public ed25519.PublicKey) string {
 // one that changes in between later; the message names the first by its path, and
 // the kind is the one of File.Open's error. bundle.ErrDamaged is in the chain when
 // bytes are not what they should be. Paths that are not safe and unique, a
-// created_at that ZIP cannot say (1980 to 2107) and too many files are Invalid. After any error
-// the archive is not to be used.
+// created_at that ZIP cannot say (1980 to 2107), too many files and a manifest
+// above 64 MiB are Invalid. After any error the archive is not to be used.
 //
 // progress, unless nil, is called often, by one goroutine at a time.
 func Write(ctx context.Context, w io.Writer, m bundle.Manifest, files []File, key ed25519.PrivateKey, progress func(Progress)) (out Written, err error) {

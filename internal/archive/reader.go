@@ -24,14 +24,17 @@ type Reader struct {
 	signer   ed25519.PublicKey
 }
 
-// Open reads the list of an archive that may come from anybody, without
-// believing a number of it before the bytes were counted. Invalid errors say what
-// is wrong, in words for users, and FileOf names the file; among them are paths that lead
-// out of the folder or are not safe on every system, names that are there twice,
-// links, entries that are encrypted or compressed or overlap, sizes that disagree,
-// bytes that belong to nothing, more than 100,000 files, a manifest above 64 MiB,
-// a signature that is not right, and a file that is missing, added or of another
-// size than the manifest says. size is the one of the whole archive.
+// Open reads the list of an archive that may come from anybody, without believing
+// a number of it before the bytes were counted. size is the one of the whole
+// archive. Invalid errors say what is wrong, in words for users, and FileOf names
+// the file; among them are paths that lead out of the folder or are not safe on
+// every system, names that are there twice, links, entries that are encrypted or
+// compressed or overlap, sizes that disagree, bytes that belong to nothing, more
+// than 100,000 files, a manifest above 64 MiB, a signature that is not right, and a
+// file that is missing, added or of another size than the manifest says.
+//
+// The bytes of the files are left to the reader's Open and Verify, and what lies
+// around them to its Verify.
 func Open(r io.ReaderAt, size int64) (_ *Reader, err error) {
 	defer fault.Wrap(&err, "archive.Open")
 	a := &Reader{source: source{r, size}, byPath: map[string]stored{}, digests: map[string]string{}}

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"navidocs/internal/bundle"
+	"navidocs/internal/fault"
 )
 
 const pdf = "application/pdf"
@@ -54,6 +55,73 @@ func TestSafeName(t *testing.T) {
 	} {
 		if got := bundle.SafeName(c.name, c.mediaType); got != c.want {
 			t.Errorf("%q of %q: %q, want %q", c.name, c.mediaType, got, c.want)
+		}
+	}
+}
+
+// TestPathsThatWereTakenCanBeKept: whoever reads an archive takes the paths of
+// whoever wrote it.
+func TestPathsThatWereTakenCanBeKept(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		wrote, reads := bundle.NewPaths("manifest.json"), bundle.NewPaths("manifest.json")
+		for range rapid.IntRange(1, 8).Draw(t, "files") {
+			folder, name := hostile().Draw(t, "folder"), hostile().Draw(t, "name")
+			path := wrote.Take(folder, name, rapid.SampledFrom(mediaTypes()).Draw(t, "media type"))
+			if err := reads.Keep(path); err != nil || wrongWith(path) != "" {
+				t.Fatalf("%q in %q becomes %q: %v", name, folder, path, err)
+			}
+			if reads.Keep(path) == nil || reads.Keep(strings.ToUpper(path)) == nil {
+				t.Fatalf("%q was kept twice", path)
+			}
+		}
+	})
+}
+
+// TestWhatIsKeptIsSafe judges paths by what shares nothing with the code.
+func TestWhatIsKeptIsSafe(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		path := strings.Join(rapid.SliceOfN(hostile(), 1, 3).Draw(t, "parts"), "/")
+		if err := bundle.NewPaths().Keep(path); err == nil && wrongWith(path) != "" {
+			t.Fatalf("%q was kept: %s", path, wrongWith(path))
+		}
+	})
+}
+
+func TestPathsThatCannotBeKeptSayWhy(t *testing.T) {
+	t.Parallel()
+	for path, why := range map[string]string{
+		"":                              "a slash",
+		"/a":                            "a slash",
+		"a/":                            "a slash",
+		"a//b":                          "a slash",
+		"../a":                          "leads out",
+		"a/./b":                         "leads out",
+		`a\b`:                           "backslash",
+		"c:a":                           "colon",
+		"a/con.txt":                     "device",
+		"a./b":                          "ends in a dot",
+		"a /b":                          "or space",
+		"e\u0301":                       "characters",
+		"a\xff":                         "characters",
+		strings.Repeat("a", 121):        "too long",
+		strings.Repeat("a/", 101) + "a": "more than 200",
+		"taken":                         "there twice",
+		"Taken":                         "there twice",
+		"taken/a":                       "is a file",
+		"FOLDER/b":                      "another spelling",
+		"folder":                        "there twice",
+		"folder/STRA\u1e9eE":            "there twice",
+	} {
+		paths := bundle.NewPaths("taken")
+		for _, first := range []string{"folder/a", "folder/strasse"} {
+			if err := paths.Keep(first); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := paths.Keep(path); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, want %q", path, err, why)
 		}
 	}
 }
