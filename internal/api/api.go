@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"navidocs/internal/account"
+	"navidocs/internal/archive"
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
@@ -37,6 +38,7 @@ type Services struct {
 	Warranties    *warranty.Service
 	Sales         *sale.Service
 	Records       *record.Service
+	Packages      *archive.Intake
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Jobs          *job.Queue
@@ -122,6 +124,7 @@ func New(s Services, c Config) *API {
 	a.warrantyOperations()
 	a.saleOperations()
 	a.recordOperations()
+	a.packageOperations()
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()

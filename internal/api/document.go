@@ -88,20 +88,32 @@ func (a *API) documentOperations() {
 	a.pageOperations()
 }
 
-// uploadInput takes the body unread: a member of type io.Reader or a declared
-// request body would make the framework read it all into memory.
 type uploadInput struct {
-	Duplicate   string `query:"duplicate" enum:"link" doc:"link: add the boats to the document that has these bytes already"`
+	Duplicate string `query:"duplicate" enum:"link" doc:"link: add the boats to the document that has these bytes already"`
+	FormBody
+}
+
+// FormBody is a multipart body that comes unread: a member of type io.Reader or a
+// declared request body would make the framework read it all into memory.
+type FormBody struct {
 	ContentType string `header:"Content-Type"`
 
 	body io.Reader
 }
 
 // Resolve implements huma.Resolver: it keeps the body for the handler.
-func (u *uploadInput) Resolve(ctx huma.Context) []error {
+func (b *FormBody) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
-	u.body = &patient{r: r.Body, control: http.NewResponseController(w)}
+	b.body = &patient{r: r.Body, control: http.NewResponseController(w)}
 	return nil
+}
+
+func (b *FormBody) parts() (*multipart.Reader, error) {
+	kind, params, err := mime.ParseMediaType(b.ContentType)
+	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
+		return nil, fault.New(fault.Unsupported, "send the file as multipart/form-data in a field named file")
+	}
+	return multipart.NewReader(b.body, params["boundary"]), nil
 }
 
 // silence is how long an upload may send nothing, and how long any other body may
@@ -125,11 +137,10 @@ func (p *patient) Read(b []byte) (int, error) {
 const maxFields = 1 << 20
 
 func (a *API) upload(ctx context.Context, who account.Actor, in *uploadInput) (*resource[document.Document], error) {
-	kind, params, err := mime.ParseMediaType(in.ContentType)
-	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
-		return nil, fault.New(fault.Unsupported, "send the file as multipart/form-data in a field named file")
+	form, err := in.parts()
+	if err != nil {
+		return nil, err
 	}
-	form := multipart.NewReader(in.body, params["boundary"])
 	u := upload{Upload: document.Upload{Link: in.Duplicate == "link"}}
 	var got *document.Received
 	for left := int64(maxFields); ; {

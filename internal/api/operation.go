@@ -93,6 +93,7 @@ var Permissions = map[string]Permission{
 
 	"list-sales": signedIn, "list-boat-sales": member, "create-sale": manager, "get-sale": member, "update-sale": manager, "cancel-sale": manager,
 	"get-checklist": member, "tick-checklist": manager,
+	"verify-package": public,
 
 	"import-package": {Role: account.Manager, Fresh: true}, "get-import": manager, "import-organization": {Role: account.Admin, Fresh: true},
 	"create-export": admin, "get-export": admin, "get-export-content": admin,

@@ -21,6 +21,7 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/api"
+	"navidocs/internal/archive"
 	"navidocs/internal/backup"
 	"navidocs/internal/blob"
 	"navidocs/internal/config"
@@ -113,7 +114,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 

@@ -12,15 +12,12 @@ import (
 	"navidocs/internal/sale"
 )
 
-// packageSize is how much larger than a paper an archive of many may be.
-const packageSize = 16
-
 // newRecords hands over the tables of the domains, each after those to which it
 // refers.
 func (a *App) newRecords(master []byte) *record.Service {
 	return record.New(a.DB, a.Store, a.Accounts, a.Jobs, record.Options{
 		Tables:  slices.Concat(a.Boats.Tables(), a.Documents.Tables(), a.Warranties.Tables(), sale.Tables()),
-		TempDir: a.tempDir(), MaxBytes: packageSize * a.options.Config.Storage.MaxUpload, Sniff: a.Documents.Sniff,
+		TempDir: a.tempDir(), MaxBytes: a.options.Config.Storage.MaxPackage, Sniff: a.Documents.Sniff,
 		Signer: func(_ context.Context, org account.OrgID) (ed25519.PrivateKey, error) {
 			seed, err := hkdf.Key(sha256.New, master, nil, "navidocs export "+string(org), ed25519.SeedSize)
 			if err != nil {

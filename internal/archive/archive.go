@@ -16,6 +16,7 @@
 package archive
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -131,7 +132,7 @@ func Write(ctx context.Context, w io.Writer, m bundle.Manifest, files []File, ke
 		tell.p.TotalBytes += e.size
 	}
 	tell.begin(Writing)
-	z := &writer{w: w, at: at, tell: tell, buffer: make([]byte, chunk)}
+	z := &writer{w: bufio.NewWriterSize(w, chunk/2), at: at, tell: tell, buffer: make([]byte, chunk)}
 	for i, f := range files {
 		if err := z.file(ctx, entries[i], f); err != nil {
 			return out, err

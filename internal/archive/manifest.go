@@ -21,18 +21,15 @@ func encode(m bundle.Manifest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Once more: bytes that are no UTF-8 are read as the character that stands for
-	// them and have another spelling then.
-	if m, err = parse(text); err != nil {
-		return nil, err
-	}
-	if text, err = m.Encode(); err != nil {
-		return nil, err
-	}
 	if len(text) > maxManifest {
 		return nil, fault.New(fault.Invalid, "the manifest has %d bytes, more than %d: make several archives", len(text), maxManifest)
 	}
-	return text, nil
+	// Once more: bytes that are no UTF-8 are read as the character that stands for
+	// them and have another, shorter spelling then.
+	if m, err = parse(text); err != nil {
+		return nil, err
+	}
+	return m.Encode()
 }
 
 // decode takes the one spelling of a manifest, which leaves no room for a field
@@ -172,7 +169,7 @@ func checkSignature(text, manifest []byte) (ed25519.PublicKey, error) {
 		return nil, refuse(SignatureName, "%s is not written as NaviDocs writes it: byte %d differs", SignatureName, at)
 	}
 	if !ed25519.Verify(public, manifest, signature) {
-		return nil, refuse(SignatureName, "%s does not sign %s: one of them was altered", SignatureName, ManifestName)
+		return nil, refuse(ManifestName, "%s does not sign %s: one of them was altered", SignatureName, ManifestName)
 	}
 	return public, nil
 }

@@ -126,7 +126,8 @@ func (s source) directory64(d *directory, behind int64) (here uint64, disks uint
 	n := numbers(b)
 	bad := n.take32() != end64Magic || n.take64() != end64Length-12
 	n.take32() // versions: compared when the archive is rebuilt
-	disks = n.take32() | n.take32()
+	disks = n.take32()
+	disks |= n.take32()
 	here = n.take64()
 	*d = directory{entries: n.take64(), size: n.take64(), start: n.take64()}
 	bad = n.take32() != locatorMagic || bad

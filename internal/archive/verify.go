@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"io"
 	"strings"
@@ -14,7 +15,7 @@ import (
 type Report struct {
 	Schema      string    `json:"schema"`
 	Title       string    `json:"title"`
-	CreatedAt   time.Time `json:"created_at"`
+	CreatedAt   time.Time `json:"created_at,omitzero"`
 	Files       int       `json:"files" doc:"in the manifest"`
 	Bytes       int64     `json:"bytes" doc:"of the archive"`
 	Fingerprint string    `json:"fingerprint" doc:"SHA-256 of the public key that signed it"`
@@ -112,12 +113,62 @@ func (a *Reader) compare(offset int64, want []byte, what, path string) error {
 	return refuse(path, "byte %d was altered: it lies in %s %q", offset+int64(at), what, path)
 }
 
+// Signer says what is known of who signed an archive.
+type Signer string
+
+// What is known: nothing, or how the fingerprint compares with the one that was
+// given.
+const (
+	NotChecked Signer = "not checked"
+	Matches    Signer = "matches"
+	Differs    Signer = "differs"
+)
+
+// Verification is a verification as people are told of it.
+type Verification struct {
+	Valid   bool   `json:"valid" doc:"nothing was altered, and the signer is the one that was named, if one was"`
+	Problem string `json:"problem" doc:"why it is not valid"`
+	File    string `json:"file" doc:"the first file that was altered, is missing or was added, where it is about one"`
+	Signer  Signer `json:"signer" enum:"not checked,matches,differs"`
+	Report
+}
+
+// Check verifies an archive, and that the key of a fingerprint signed it unless
+// that is empty. Its errors are a fingerprint that is none, which is Invalid, and
+// those of reading; what is wrong with the archive is in what it returns.
+func Check(ctx context.Context, r io.ReaderAt, size int64, fingerprint string) (v Verification, err error) {
+	v.Signer = NotChecked
+	if fingerprint != "" {
+		if fingerprint, err = ParseFingerprint(fingerprint); err != nil {
+			return v, err
+		}
+	}
+	v.Report, err = Verify(ctx, r, size)
+	if fingerprint != "" && v.Fingerprint != "" {
+		v.Signer = Differs
+		if fingerprint == v.Fingerprint {
+			v.Signer = Matches
+		}
+	}
+	switch {
+	case fault.Is(err, fault.Invalid):
+		v.Problem, v.File = fault.Message(err), FileOf(err)
+	case err != nil:
+		return v, err
+	case v.Signer == Differs:
+		v.Problem, v.File = "another key than the one of this fingerprint signed it: "+v.Fingerprint, SignatureName
+	default:
+		v.Valid = true
+	}
+	return v, nil
+}
+
 // ParseFingerprint takes a fingerprint as people copy it, with spaces, colons and
 // capitals; what is none is Invalid.
 func ParseFingerprint(text string) (string, error) {
 	plain := strings.ToLower(strings.NewReplacer(" ", "", ":", "", "\u00a0", "").Replace(strings.TrimSpace(text)))
-	if b, err := hex.DecodeString(plain); err != nil || len(b) != 32 {
-		return "", fault.Fields(fault.Field{Location: "fingerprint", Message: "must be 64 hexadecimal digits, as the sender's mail and page show them", Value: fault.Echo(text)})
+	if b, err := hex.DecodeString(plain); err != nil || len(b) != sha256.Size {
+		return "", fault.New(fault.Invalid, "a fingerprint has 64 hexadecimal digits, as the sender's mail and page show them")
 	}
 	return plain, nil
 }

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -106,7 +107,7 @@ func (f File) unreadable(ctx context.Context, err error) error {
 
 // writer writes the parts of an archive one after the other.
 type writer struct {
-	w       io.Writer
+	w       *bufio.Writer // gathers headers; what is larger passes through
 	at      stamp
 	tell    *meter
 	buffer  []byte
@@ -157,6 +158,8 @@ func (z *writer) close() error {
 			return err
 		}
 	}
-	_, err := z.Write(end(len(z.entries), start, z.offset-start))
-	return err
+	if _, err := z.Write(end(len(z.entries), start, z.offset-start)); err != nil {
+		return err
+	}
+	return z.w.Flush()
 }

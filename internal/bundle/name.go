@@ -280,5 +280,8 @@ func (p *Paths) free(under, stem, ext string, limit int) string {
 // fold is the same for names that some file system takes for one: it goes
 // further than any of them does.
 func fold(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return strings.ToLower(s) // the same, sooner
+	}
 	return norm.NFKC.String(cases.Fold().String(strings.ToUpper(norm.NFKD.String(s))))
 }

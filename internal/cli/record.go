@@ -17,10 +17,6 @@ const organizationFlag = "organization"
 
 var errNoOrganization = usageError{errors.New("name the organization, by its id or name, with --organization")}
 
-func (c *cli) packages() *cobra.Command {
-	return group("package", "Packages of boats, as buyers get them", c.packageImport())
-}
-
 func (c *cli) packageImport() *cobra.Command {
 	return c.takes("import FILE", "Take a package of NaviDocs into an organization", "  navidocs package import selma.zip --organization \"North Yachts\"")
 }

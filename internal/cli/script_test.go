@@ -1,7 +1,9 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,11 +13,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"navidocs/internal/account"
 	"navidocs/internal/app"
+	"navidocs/internal/archive"
+	"navidocs/internal/bundle"
 	"navidocs/internal/cli"
 	"navidocs/internal/config"
 )
@@ -51,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"exits":        exits,
 			"keeps-secret": onSecret(t.Context(), keepSecret),
 			"opens-secret": onSecret(t.Context(), openSecret),
+			"packs":        packs(t.Context()),
 		},
 	})
 }
@@ -83,6 +89,20 @@ func openSecret(ctx context.Context, a *app.App, who account.Actor) error {
 		err = fmt.Errorf("it opens as %q", answer)
 	}
 	return err
+}
+
+// packs writes a signed package, and one of the same in which a byte of a paper
+// differs: packs good.zip altered.zip.
+func packs(ctx context.Context) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		var b bytes.Buffer
+		m := bundle.Manifest{Schema: "navidocs.package.v1", Title: "Calypso", CreatedAt: time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC)}
+		files := []archive.File{archive.Content("01_Identity/Registration.txt", "text/plain", []byte("registered"))}
+		_, err := archive.Write(ctx, &b, m, files, ed25519.NewKeyFromSeed(make([]byte, 32)), nil)
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), bytes.Replace(b.Bytes(), []byte("registered"), []byte("registexed"), 1), 0o600))
+	}
 }
 
 // exits runs navidocs and demands an exit code: exits 2 document add.
