@@ -17,8 +17,10 @@ func Tables() []record.Table {
 			Columns: []record.Column{
 				column("id", record.ID()), column("boat_id", record.Ref("boats")), column("buyer_email", record.Text(254)), column("buyer_name", record.Text(200)),
 				{Name: "status", Kind: record.Choice(string(Initiated), string(Packed), string(Transferred), string(Completed), string(Cancelled)), About: "an open sale is initiated where it arrives"},
-				column("region", record.Choice(string(US), string(EU), string(UK))), {Name: "transfer_date", Kind: record.Date(), Null: true},
-				column("cancel_reason", record.Text(2000)), {Name: "transferred_at", Kind: record.Time(), Null: true},
+				column("region", record.Choice(string(US), string(EU), string(UK))),
+				{Name: "transfer_date", Kind: record.Date(), Null: true},
+				column("cancel_reason", record.Text(2000)),
+				{Name: "transferred_at", Kind: record.Time(), Null: true},
 				column("created_at", record.Time()), column("updated_at", record.Time()),
 			},
 			Omitted: map[string]string{"org_id": "it is the organization's that has the row", "buyer_fold": "it is computed from others"},
