@@ -5,12 +5,10 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"navidocs/internal/account"
 	"navidocs/internal/fault"
@@ -18,22 +16,8 @@ import (
 	"navidocs/internal/record"
 )
 
-// archiveInput takes the body unread, as uploadInput does.
-type archiveInput struct {
-	ContentType string `header:"Content-Type"`
-
-	body io.Reader
-}
-
-// Resolve implements huma.Resolver: it keeps the body for the handler.
-func (u *archiveInput) Resolve(ctx huma.Context) []error {
-	r, w := humago.Unwrap(ctx)
-	u.body = &patient{r: r.Body, control: http.NewResponseController(w)}
-	return nil
-}
-
 func (a *API) recordOperations() {
-	const tag = "record"
+	const tag = "packages"
 	add(a, op{
 		id: "import-package", method: http.MethodPost, path: "/api/packages/import", tag: tag, status: http.StatusAccepted,
 		summary: "Take a package of NaviDocs into an organization: boats, equipment, warranties and papers arrive; the same one arrives once",
@@ -62,7 +46,7 @@ func (a *API) recordOperations() {
 func (a *API) describeRecords() {
 	paths := a.huma.OpenAPI().Paths
 	form := &huma.Schema{Type: "object", Required: []string{"file"}, Properties: map[string]*huma.Schema{
-		"file":            {Type: "string", Format: "binary", Description: "an archive of NaviDocs"},
+		"file":            {Type: "string", Format: "binary", Description: "an archive of NaviDocs, of at most MAX_PACKAGE_MB"},
 		"organization_id": {Type: "string", Description: "where it goes; before the file. Else X-Organization-Id, else the caller's only one"},
 	}}
 	for _, path := range []string{"/api/packages/import", "/api/import"} {
@@ -80,13 +64,12 @@ type importAnswer = resource[record.Import]
 
 // importArchive reads the form: the organization, when it names one, and the
 // file, which streams into the store.
-func (a *API) importArchive(role account.Role) func(context.Context, account.Actor, *archiveInput) (*importAnswer, error) {
-	return func(ctx context.Context, who account.Actor, in *archiveInput) (*importAnswer, error) {
-		kind, params, err := mime.ParseMediaType(in.ContentType)
-		if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
-			return nil, fault.New(fault.Unsupported, "send the archive as multipart/form-data in a field named file")
+func (a *API) importArchive(role account.Role) func(context.Context, account.Actor, *FormBody) (*importAnswer, error) {
+	return func(ctx context.Context, who account.Actor, in *FormBody) (*importAnswer, error) {
+		form, err := in.parts()
+		if err != nil {
+			return nil, err
 		}
-		form := multipart.NewReader(in.body, params["boundary"])
 		for {
 			part, err := form.NextPart()
 			if errors.Is(err, io.EOF) {

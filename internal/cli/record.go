@@ -52,7 +52,7 @@ func importFile(ctx context.Context, a *app.App, path, organization string) (x r
 	if err != nil {
 		return x, err
 	}
-	f, err := os.Open(path) //nolint:forbidigo // a file that the operator names
+	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return x, fault.New(fault.NotFound, "%s is not there", path)
 	}
@@ -101,7 +101,7 @@ func (c *cli) exportRecord() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:forbidigo // a new file that the operator names
+				f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 				if errors.Is(err, os.ErrExist) {
 					return fault.New(fault.Conflict, "%s is there already: name a new file", to)
 				}

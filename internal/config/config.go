@@ -69,7 +69,7 @@ type Storage struct {
 	Blobs      string `env:"BLOB_URL" default:"data/blobs" kind:"blobs" secret:"password" help:"a folder, or s3://key:secret@host/bucket/prefix (?region=..., ?tls=off)"`
 	Redis      string `env:"REDIS_URL" kind:"redis" secret:"password" help:"redis://user:password@host:6379/0 or unix:///path; shares rate limits between processes"`
 	MaxUpload  int64  `env:"MAX_UPLOAD_MB" default:"512" kind:"megabytes" of:"1 1048576" help:"largest file that may be uploaded, in MB"`
-	MaxPackage int64  `env:"MAX_PACKAGE_MB" default:"10240" kind:"megabytes" of:"1 1048576" help:"largest package that may be sent to be verified, in MB, and how much of the disk all such take together"`
+	MaxPackage int64  `env:"MAX_PACKAGE_MB" default:"10240" kind:"megabytes" of:"1 1048576" help:"largest package that may be sent to be verified or imported, in MB, and how much of the disk all that are verified take together"`
 }
 
 // Auth says who may come in and for how long.

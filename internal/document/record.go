@@ -11,6 +11,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document/extract"
 	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/record"
 )
@@ -43,8 +44,10 @@ func (s *Service) documentTable() record.Table {
 			{Name: "bytes", Kind: record.Int(0, 1<<50)},
 			{Name: "sha256", Column: "digest", Kind: record.Digest(), About: "of its file"},
 			count("page_count"), count("pages_ready"), count("pages_failed"), text("language", 10),
-			{Name: "issued_on", Kind: record.Date(), Null: true}, {Name: "expires_on", Kind: record.Date(), Null: true},
-			{Name: "tags", Kind: record.JSON(10_000)}, {Name: "outline", Kind: record.JSON(2 << 20), About: "title, page and level of each line of its table of contents"},
+			{Name: "issued_on", Kind: record.Date(), Null: true},
+			{Name: "expires_on", Kind: record.Date(), Null: true},
+			{Name: "tags", Kind: record.JSON(10_000)},
+			{Name: "outline", Kind: record.JSON(2 << 20), About: "title, page and level of each line of its table of contents"},
 			at("created_at"), at("updated_at"),
 			{Name: "deleted_at", Kind: record.Time(), Null: true, About: "since when it is in the bin"},
 		},
@@ -54,7 +57,7 @@ func (s *Service) documentTable() record.Table {
 		},
 		Within:  "x.org_id = {org}",
 		OfBoats: "EXISTS (SELECT 1 FROM document_boats l WHERE l.document_id = x.id AND l.boat_id IN {boats})", OfDocuments: "id",
-		Check: checkDocument, Place: placeDocument, After: s.documentsArrived,
+		Check: checkDocument, Place: s.placeDocument, After: s.documentsArrived,
 	}
 }
 
@@ -90,7 +93,7 @@ func checkDocument(r *record.Row) error {
 
 // placeDocument gives a paper its file, or finds the one with the same bytes:
 // the organization keeps them once.
-func placeDocument(ctx context.Context, tx *db.Tx, to *record.Target, r *record.Row) (string, error) {
+func (s *Service) placeDocument(ctx context.Context, tx *db.Tx, to *record.Target, r *record.Row) (string, error) {
 	paper, there := to.Papers[r.Before()]
 	switch {
 	case !there:
@@ -105,10 +108,23 @@ func placeDocument(ctx context.Context, tx *db.Tx, to *record.Target, r *record.
 	if fault.Is(err, fault.NotFound) {
 		return "", nil
 	}
-	if err == nil && r.Int("deleted_at") == 0 {
-		_, err = tx.Exec(ctx, "UPDATE documents SET deleted_at = NULL WHERE id = $1", first)
+	if err != nil || r.Int("deleted_at") != 0 {
+		return first, err
 	}
-	return first, err
+	return first, s.outOfBin(ctx, tx, to.Who, ID(first))
+}
+
+// outOfBin brings a paper back whose bytes came again.
+func (s *Service) outOfBin(ctx context.Context, tx *db.Tx, who account.Actor, id ID) error {
+	d, err := s.raw(ctx, tx, id)
+	if err != nil || d.DeletedAt == nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE documents SET deleted_at = NULL, updated_at = $1 WHERE id = $2", db.Micros(fleet.Touched(tx, d.UpdatedAt)), id)
+	if err != nil {
+		return err
+	}
+	return s.audit(ctx, tx, who, "restored", d)
 }
 
 // documentsArrived makes papers findable at once by the texts that came with
@@ -199,11 +215,15 @@ func pageTable() record.Table {
 	return record.Table{
 		Name: "pages", File: "pages", About: "a page with its text", Key: linkKey("number"), PartOf: "document_id",
 		Columns: []record.Column{
-			{Name: "document_id", Kind: record.Ref("documents")}, {Name: "number", Kind: record.Int(1, maxPages)},
-			{Name: "status", Kind: record.Choice(pagePending, pageReady, pageFailed)}, {Name: "reason", Kind: record.Text(1000)},
+			{Name: "document_id", Kind: record.Ref("documents")},
+			{Name: "number", Kind: record.Int(1, maxPages)},
+			{Name: "status", Kind: record.Choice(pagePending, pageReady, pageFailed)},
+			{Name: "reason", Kind: record.Text(1000)},
 			{Name: "source", Kind: record.Choice("", extract.SourceNative, extract.SourceOCR), About: "whether the file holds the text, or it was read from the image"},
-			{Name: "language", Kind: record.Text(10)}, {Name: "text", Kind: record.Text(maxPageText)},
-			{Name: "width", Kind: record.Int(0, 1e5)}, {Name: "height", Kind: record.Int(0, 1e5)},
+			{Name: "language", Kind: record.Text(10)},
+			{Name: "text", Kind: record.Text(maxPageText)},
+			{Name: "width", Kind: record.Int(0, 1e5)},
+			{Name: "height", Kind: record.Int(0, 1e5)},
 		},
 		Omitted: map[string]string{
 			"thumb_digest": "images are made again", "screen_digest": "images are made again", "attempts": "it counts those of one installation",
@@ -231,8 +251,12 @@ func photoTable() record.Table {
 	return record.Table{
 		Name: "boat_photos", File: "photos", About: "a paper that is shown as a picture of a boat",
 		Columns: []record.Column{
-			{Name: "id", Kind: record.ID()}, {Name: "boat_id", Kind: record.Ref("boats")}, {Name: "document_id", Kind: record.Ref("documents")},
-			{Name: "caption", Kind: record.Text(1000)}, {Name: "position", Kind: record.Int(0, 1e6)}, {Name: "created_at", Kind: record.Time()},
+			{Name: "id", Kind: record.ID()},
+			{Name: "boat_id", Kind: record.Ref("boats")},
+			{Name: "document_id", Kind: record.Ref("documents")},
+			{Name: "caption", Kind: record.Text(1000)},
+			{Name: "position", Kind: record.Int(0, 1e6)},
+			{Name: "created_at", Kind: record.Time()},
 		},
 		Within: "x.boat_id IN (SELECT b.id FROM boats b WHERE b.org_id = {org})", OfBoats: "x.boat_id IN {boats}",
 		Place: func(ctx context.Context, tx *db.Tx, _ *record.Target, r *record.Row) (string, error) {

@@ -217,7 +217,9 @@ func readingTable() record.Table {
 		Columns: columns([]record.Column{
 			{Name: "subject_kind", Kind: record.Choice("engine", "equipment")},
 			{Name: "subject_id", Kind: record.RefBy("subject_kind", map[string]string{"engine": "engines", "equipment": "equipment"})},
-			{Name: "hours", Kind: record.Float(0, maxHour)}, {Name: "read_on", Kind: record.Date()}, {Name: "source", Kind: record.Text(200)},
+			{Name: "hours", Kind: record.Float(0, maxHour)},
+			{Name: "read_on", Kind: record.Date()},
+			{Name: "source", Kind: record.Text(200)},
 			{Name: "created_at", Kind: record.Time()},
 		}),
 		Within: subjects + everyone + pieces + everyone + "))", OfBoats: subjects + "{boats}" + pieces + "{boats}))",

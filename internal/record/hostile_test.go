@@ -174,7 +174,7 @@ func TestAChangedByteIsNamed(t *testing.T) {
 		wantKind(t, err, fault.Invalid)
 		small := record.New(b.db, b.store, b.accounts, b.queue, b.options(100))
 		_, err = small.Import(t.Context(), b.eve, org(b.eve), bytes.NewReader(content))
-		wantKind(t, err, fault.TooLarge, "MAX_UPLOAD_MB")
+		wantKind(t, err, fault.TooLarge, "MAX_PACKAGE_MB")
 	})
 }
 

@@ -100,7 +100,7 @@ type limited struct {
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
 	if l.left -= int64(n); l.left < 0 {
-		return 0, fault.New(fault.TooLarge, "the archive is larger than %d MB, 16 times MAX_UPLOAD_MB: raise it, or use navidocs package import on the server", l.limit>>20)
+		return 0, fault.New(fault.TooLarge, "the archive is larger than %d MB, the limit set by MAX_PACKAGE_MB: raise it, or use navidocs package import on the server", l.limit>>20)
 	}
 	return n, err
 }

@@ -17,8 +17,10 @@ func own() []Table {
 		{
 			Name: "organization_settings", File: "settings", About: "its settings", ReadOnly: reading, Within: ofOrg, Key: []string{"org_id"},
 			Columns: []Column{
-				{Name: "time_zone", Kind: Text(100)}, {Name: "languages", Kind: Text(200), About: "in which its papers are read"},
-				{Name: "audit_years", Kind: Int(1, 100)}, {Name: "updated_at", Kind: Time()},
+				{Name: "time_zone", Kind: Text(100)},
+				{Name: "languages", Kind: Text(200), About: "in which its papers are read"},
+				{Name: "audit_years", Kind: Int(1, 100)},
+				{Name: "updated_at", Kind: Time()},
 			},
 			Omitted: map[string]string{"org_id": "it is the organization's that has the row"},
 		},
@@ -27,7 +29,8 @@ func own() []Table {
 			Columns: []Column{
 				{Name: "name", Kind: Text(200), SQL: "(SELECT u.name FROM users u WHERE u.id = x.user_id)"},
 				{Name: "email", Kind: Text(254), SQL: "(SELECT u.email FROM users u WHERE u.id = x.user_id)"},
-				{Name: "role", Kind: Text(20)}, {Name: "created_at", Kind: Time()},
+				{Name: "role", Kind: Text(20)},
+				{Name: "created_at", Kind: Time()},
 			},
 			Omitted: map[string]string{"org_id": "it is the organization's that has the row", "user_id": "people of another installation are nobody here"},
 		},

@@ -136,7 +136,7 @@ type Options struct {
 	Tables []Table
 	// TempDir takes the data files while an archive is written.
 	TempDir string
-	// MaxBytes bounds an archive that is sent; it is 16 times MAX_UPLOAD_MB.
+	// MaxBytes bounds an archive that is sent; its setting is MAX_PACKAGE_MB.
 	MaxBytes int64
 	// Sniff tells the media type of stored bytes by their content.
 	Sniff func(ctx context.Context, d blob.Digest) (string, error)

@@ -114,10 +114,14 @@ func TestTheSameArchiveArrivesOnce(t *testing.T) {
 		if n := b.count("SELECT count(*) FROM boats WHERE org_id = $1", org(b.eve)); n != 1 {
 			t.Errorf("%d boats", n)
 		}
+		b.exec("UPDATE documents SET deleted_at = 1 WHERE org_id = $1", org(b.ada))
 		// Where the papers are already, they are linked: the bytes are kept once.
 		home := must(b.bring(b.ada, content))
 		if home.Counts["documents"] != 0 || home.Counts["document_boats"] != 2 || home.Counts["pages"] != 0 {
 			t.Errorf("%+v", home.Counts)
+		}
+		if n := b.count("SELECT count(*) FROM documents WHERE org_id = $1 AND deleted_at IS NOT NULL", org(b.ada)); n != 0 {
+			t.Errorf("%d papers stayed in the bin", n)
 		}
 		if slugs := b.count("SELECT count(DISTINCT slug) FROM boats WHERE org_id = $1", org(b.ada)); slugs != 2 {
 			t.Errorf("%d slugs of two boats", slugs)
