@@ -177,7 +177,7 @@ func (a *API) deliver(w http.ResponseWriter, r *http.Request, d *delivery) error
 	header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("X-Robots-Tag", "noindex, nofollow")
-	defer d.end()
+	defer d.end(r.Context())
 	http.ServeContent(d, r, "", time.Time{}, f)
 	return nil
 }
@@ -288,7 +288,7 @@ func (d *delivery) Write(b []byte) (int, error) {
 }
 
 // end counts what went out, also when its reader is gone.
-func (d *delivery) end() {
+func (d *delivery) end(ctx context.Context) {
 	if d.slot == nil && d.piece == 0 {
 		return
 	}
@@ -296,7 +296,7 @@ func (d *delivery) end() {
 		d.failed = true
 	}
 	_ = d.control.SetWriteDeadline(time.Time{})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.r.Context()), settling)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
 	defer cancel()
 	var err error
 	if d.slot != nil {

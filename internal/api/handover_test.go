@@ -267,7 +267,7 @@ func TestPiecesEndInAPage(t *testing.T) {
 func TestACutDownload(t *testing.T) {
 	t.Parallel()
 	content := make([]byte, 24<<20) // more than sockets take unread
-	rand.NewChaCha8([32]byte{}).Read(content)
+	rand.NewChaCha8([32]byte{}).Read(content) //nolint:errcheck // it never fails
 	apptest.Each(t, apptest.Options{NoWorker: true}, func(t *testing.T, s *apptest.Server) {
 		h := handOver(s, content, 3, "en")
 		part := h.cut(t, 1<<20)
@@ -339,7 +339,7 @@ func TestNoLogHasTheSecret(t *testing.T) {
 	var log bytes.Buffer
 	handler := api.New(api.Services{}, api.Config{Log: slog.New(slog.NewTextHandler(&log, nil))}).Handler()
 	for _, path := range []string{"/p/ndh_secret", "/p/ndh_secret/package", "/p/ndh_secret/other"} {
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, http.NoBody))
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
 	}
 	if text := log.String(); strings.Contains(text, "ndh_secret") || !strings.Contains(text, "/p/{token}/package") || !strings.Contains(text, "panic") {
 		t.Error(text)
