@@ -188,6 +188,8 @@ const (
 	stall = time.Minute
 	// settling is how long it may take to count what went out.
 	settling = 15 * time.Second
+	// patience is about how long an answer waits for a slot that is about to end.
+	patience = 500 * time.Millisecond
 )
 
 // delivery is an answer with a package's bytes: it takes a download before the
@@ -239,12 +241,31 @@ func (d *delivery) admit(status int) (err error) {
 		return fault.Because(err, fault.Internal, "an answer without a length")
 	}
 	if status == http.StatusOK || reachesEnd(d.r.Header.Get("Range"), d.h.Package.Bytes) {
-		d.slot, err = d.api.Sales.Take(d.r.Context(), d.h, d.who)
-		return err
+		return d.take()
 	}
 	piece := min(d.want, d.h.Package.Bytes) // several ranges have words between them
 	if err = d.api.Sales.Reserve(d.r.Context(), d.h, piece); err == nil {
 		d.piece = piece
+	}
+	return err
+}
+
+// take takes a slot. One that is busy may end at this moment: whoever has just
+// read the last byte, or was cut off, asks again before that is written down.
+func (d *delivery) take() (err error) {
+	ctx := d.r.Context()
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		if d.slot, err = d.api.Sales.Take(ctx, d.h, d.who); !fault.Is(err, fault.Conflict) || wait > patience {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	if err != nil {
+		d.slot = nil
 	}
 	return err
 }
