@@ -191,6 +191,7 @@ func (p *passing) isShown() error {
 func (p *passing) downloads(n int) error {
 	for range n {
 		p.got = p.server.Anonymous().Want(http.StatusOK, "GET", p.page+"/package", nil).Body
+		p.settled()
 	}
 	return nil
 }
@@ -210,6 +211,7 @@ func (p *passing) isWhole() error {
 }
 
 func (p *passing) areSeen(n int, told string) error {
+	p.settled()
 	var all []sale.Download
 	p.captain.Get(p.path()+"/downloads", &all)
 	done := slices.DeleteFunc(all, func(d sale.Download) bool {
@@ -247,6 +249,16 @@ func (p *passing) goesOn() error {
 }
 
 func (p *passing) areLeft(n int) error {
+	p.settled()
+	if l := p.now().Link; l.DownloadsLeft != n {
+		return fmt.Errorf("%+v", l)
+	}
+	return nil
+}
+
+// settled waits until no download is under way: one is counted when its reader
+// has it already.
+func (p *passing) settled() {
 	testkit.Eventually(p.t, func() error {
 		var all []sale.Download
 		p.captain.Get(p.path()+"/downloads", &all)
@@ -255,13 +267,10 @@ func (p *passing) areLeft(n int) error {
 		}
 		return nil
 	})
-	if l := p.now().Link; l.DownloadsLeft != n {
-		return fmt.Errorf("%+v", l)
-	}
-	return nil
 }
 
 func (p *passing) hasEnded(first, language, says string) error {
+	p.settled()
 	page := p.page
 	if first != "" {
 		page = p.first

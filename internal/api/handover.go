@@ -177,7 +177,7 @@ func (a *API) deliver(w http.ResponseWriter, r *http.Request, d *delivery) error
 	header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("X-Robots-Tag", "noindex, nofollow")
-	defer d.end()
+	defer d.end(r.Context())
 	http.ServeContent(d, r, "", time.Time{}, f)
 	return nil
 }
@@ -188,6 +188,8 @@ const (
 	stall = time.Minute
 	// settling is how long it may take to count what went out.
 	settling = 15 * time.Second
+	// patience is about how long an answer waits for a slot that is about to end.
+	patience = 500 * time.Millisecond
 )
 
 // delivery is an answer with a package's bytes: it takes a download before the
@@ -239,12 +241,31 @@ func (d *delivery) admit(status int) (err error) {
 		return fault.Because(err, fault.Internal, "an answer without a length")
 	}
 	if status == http.StatusOK || reachesEnd(d.r.Header.Get("Range"), d.h.Package.Bytes) {
-		d.slot, err = d.api.Sales.Take(d.r.Context(), d.h, d.who)
-		return err
+		return d.take()
 	}
 	piece := min(d.want, d.h.Package.Bytes) // several ranges have words between them
 	if err = d.api.Sales.Reserve(d.r.Context(), d.h, piece); err == nil {
 		d.piece = piece
+	}
+	return err
+}
+
+// take takes a slot. One that is busy may end at this moment: whoever has just
+// read the last byte, or was cut off, asks again before that is written down.
+func (d *delivery) take() (err error) {
+	ctx := d.r.Context()
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		if d.slot, err = d.api.Sales.Take(ctx, d.h, d.who); !fault.Is(err, fault.Conflict) || wait > patience {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	if err != nil {
+		d.slot = nil
 	}
 	return err
 }
@@ -288,7 +309,7 @@ func (d *delivery) Write(b []byte) (int, error) {
 }
 
 // end counts what went out, also when its reader is gone.
-func (d *delivery) end() {
+func (d *delivery) end(ctx context.Context) {
 	if d.slot == nil && d.piece == 0 {
 		return
 	}
@@ -296,7 +317,7 @@ func (d *delivery) end() {
 		d.failed = true
 	}
 	_ = d.control.SetWriteDeadline(time.Time{})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.r.Context()), settling)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
 	defer cancel()
 	var err error
 	if d.slot != nil {

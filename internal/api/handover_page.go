@@ -26,12 +26,12 @@ var handoverHTML string
 var handoverJSON []byte
 
 // handoverTemplate is the buyer's page: no script, no other file.
-var handoverTemplate = sync.OnceValue(func() *template.Template { //nolint:gochecknoglobals // read once
+var handoverTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("handover").Parse(handoverHTML))
 })
 
 // handoverWords are what the page says, by language.
-var handoverWords = sync.OnceValue(func() map[string]map[string]string { //nolint:gochecknoglobals // read once
+var handoverWords = sync.OnceValue(func() map[string]map[string]string {
 	var all map[string]map[string]string
 	if err := json.Unmarshal(handoverJSON, &all); err != nil {
 		panic(err) // embedded: a mistake of ours, found by every test
@@ -40,7 +40,7 @@ var handoverWords = sync.OnceValue(func() map[string]map[string]string { //nolin
 })
 
 // handoverPolicy lets the page have its own style and nothing else.
-var handoverPolicy = sync.OnceValue(func() string { //nolint:gochecknoglobals // worked out once
+var handoverPolicy = sync.OnceValue(func() string {
 	_, style, _ := strings.Cut(handoverHTML, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
 	sum := sha256.Sum256([]byte(style))

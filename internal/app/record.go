@@ -17,6 +17,8 @@ func (a *App) newRecords() *record.Service {
 		Tables:  slices.Concat(a.Boats.Tables(), a.Documents.Tables(), a.Warranties.Tables(), sale.Tables()),
 		TempDir: a.tempDir(), MaxBytes: a.options.Config.Storage.MaxPackage, Sniff: a.Documents.Sniff,
 		// Sales are built after records, whose files go into their packages.
-		Signer: func(ctx context.Context, org account.OrgID) (ed25519.PrivateKey, error) { return a.Sales.Signer(ctx, org) },
+		Signer: func(ctx context.Context, org account.OrgID) (ed25519.PrivateKey, error) {
+			return a.Sales.Signer(ctx, org)
+		},
 	})
 }

@@ -201,6 +201,9 @@ func (s *Service) Cancel(ctx context.Context, who account.Actor, id ID, reason s
 // change stores what f makes of an open sale, at the version that was read.
 func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet.Version, f func(*db.Tx, *Sale) error) (x Sale, err error) {
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		if err := lock(ctx, tx, id); err != nil {
+			return err
+		}
 		if x, err = s.load(ctx, tx, who, id, account.Manager); err != nil {
 			return err
 		}

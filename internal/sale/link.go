@@ -138,7 +138,7 @@ func endLink(ctx context.Context, tx *db.Tx, id ID, why Ended) error {
 // it needs no salt.
 func newToken() (token, hash string) {
 	secret := make([]byte, 32)
-	rand.Read(secret) //nolint:errcheck // it never fails (package crypto/rand)
+	rand.Read(secret) // it never fails
 	token = "ndh_" + base64.RawURLEncoding.EncodeToString(secret)
 	return token, hashToken(token)
 }

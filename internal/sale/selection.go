@@ -70,7 +70,7 @@ type Piece struct {
 
 // Selection is what a package would hold now.
 type Selection struct {
-	Documents []Candidate      `json:"documents"`
+	Documents []Candidate  `json:"documents"`
 	Equipment []Piece      `json:"equipment"`
 	Missing   []bundle.Gap `json:"missing" doc:"what a sale in this region asks for and the boat's file does not show"`
 	Files     int          `json:"files" doc:"papers that go in"`
