@@ -33,7 +33,7 @@ func (s *Server) Packaged(saleID string, content []byte, files int) {
 		if _, err = tx.Exec(ctx, "UPDATE sale_workflows SET status = 'package_generated' WHERE id = $1", saleID); err != nil {
 			return err
 		}
-		return blob.Adopt(ctx, tx, digest, size, "package", id)
+		return blob.Adopt(ctx, tx, digest, size, "sale_package", id)
 	})
 	if err != nil {
 		s.t.Fatal(err)
