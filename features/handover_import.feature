@@ -23,7 +23,7 @@ Feature: A boat's record arrives elsewhere
     And a package of the boat without the paper "invoice"
     And a byte of the paper "manual" in the package is changed
     When a buyer with an organization of their own imports it
-    Then the import fails, names "documents/manual.txt", and leaves no boat
+    Then the import fails, names "07_Systems_and_equipment/manual.txt", and leaves no boat
 
   Scenario: A hostile archive is refused with the reason
     Given a signed-in captain with a boat

@@ -52,6 +52,8 @@ func (w *world) handoverSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^(\d+) days pass$`, p.daysPass)
 	sc.Step(`^the captain calls off the sale that was transferred$`, func() { p.answer = p.captain.Want(http.StatusOK, "POST", p.path()+"/cancel", nil) })
 	sc.Step(`^the answer tells of (\d+) download that nothing takes back$`, p.isNotRecalled)
+	sc.Step(`^the captain completes the sale$`, func() { p.captain.Want(http.StatusOK, "POST", p.path()+"/complete", nil) })
+	sc.Step(`^the sale is completed, with a step for its start, its transfer and its end$`, p.isCompleted)
 	p.buyerSteps(sc)
 	p.undeliveredSteps(sc)
 	sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) {
@@ -91,6 +93,18 @@ func (p *passing) undeliveredSteps(sc *godog.ScenarioContext) {
 		}
 		return nil
 	})
+}
+
+func (p *passing) isCompleted() error {
+	x := p.now()
+	var steps []string
+	for _, s := range x.Timeline {
+		steps = append(steps, s.Event)
+	}
+	if want := []string{"sale.initiated", "sale.transferred", "sale.completed"}; x.Status != sale.Completed || !slices.Equal(steps, want) {
+		return fmt.Errorf("%s: %v", x.Status, steps)
+	}
+	return nil
 }
 
 func (p *passing) path() string { return "/api/sales/" + string(p.id) }

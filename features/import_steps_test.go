@@ -21,6 +21,7 @@ import (
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
 	"navidocs/internal/record"
+	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
 	"navidocs/internal/warranty"
 )
@@ -76,12 +77,11 @@ func (s *importing) hasRecord(manual, invoice string) error {
 
 // files are the data files and papers of a package of the boat, and the document
 // of each path.
-func (s *importing) files(without string) (files, documents map[string]string, err error) {
+func (s *importing) files() (files, documents map[string]string, err error) {
 	chosen := map[string]bool{}
-	for name, d := range s.papers {
-		chosen[string(d.ID)] = name != without
+	for _, d := range s.papers {
+		chosen[string(d.ID)] = true
 	}
-	maps.DeleteFunc(chosen, func(_ string, goes bool) bool { return !goes })
 	data, err := s.server.App.Records.Files(s.t.Context(), s.server.DB, record.Scope{
 		Org: s.captain.Org, Boats: []account.BoatID{account.BoatID(s.boat)}, Documents: chosen, Redact: true,
 	})
@@ -102,9 +102,8 @@ func (s *importing) files(without string) (files, documents map[string]string, e
 		files[f.Path] = string(text)
 	}
 	for name, d := range s.papers {
-		if path := "documents/" + name + ".txt"; chosen[string(d.ID)] {
-			files[path], documents[path] = "the words of the "+name, string(d.ID)
-		}
+		path := "documents/" + name + ".txt"
+		files[path], documents[path] = "the words of the "+name, string(d.ID)
 	}
 	return files, documents, nil
 }
@@ -123,16 +122,19 @@ func (s *importing) sign(files, documents map[string]string) error {
 	return err
 }
 
+// packs sells the boat, whose package leaves out the originals by itself.
 func (s *importing) packs(without string) error {
-	files, documents, err := s.files(without)
-	if err != nil {
-		return err
+	var x sale.Sale
+	s.captain.Post("/api/sales", map[string]string{"boat_id": s.boat, "buyer_email": "buyer@example.org"}, &x)
+	var err error
+	if _, s.archive, err = s.generates(x.ID); err == nil && bytes.Contains(s.archive, []byte("the words of the "+without)) {
+		err = fmt.Errorf("%s is in the package", without)
 	}
-	return s.sign(files, documents)
+	return err
 }
 
 func (s *importing) packsHostile() error {
-	files, documents, err := s.files("")
+	files, documents, err := s.files()
 	if err != nil {
 		return err
 	}
@@ -142,11 +144,12 @@ func (s *importing) packsHostile() error {
 }
 
 func (s *importing) changes(paper string) error {
-	at := bytes.LastIndex(s.archive, []byte("the words of the "+paper))
+	name := paper + ".txt" // the bytes of a stored file follow its name
+	at := bytes.Index(s.archive, []byte(name+"the words of the "+paper))
 	if at < 0 {
 		return fmt.Errorf("the package has no %s", paper)
 	}
-	s.archive[at] ^= 1
+	s.archive[at+len(name)] ^= 1
 	return nil
 }
 

@@ -27,6 +27,30 @@ Feature: A boat changes hands
     Then the checklist shows "no-liens" done with the note "sworn today"
 
   @core
+  Scenario: The package has its chapters, manifest, signature and offline index
+    Given a signed-in captain with a boat
+    And the boat has equipment, a warranty and the papers "manual" and "invoice"
+    When the captain sells the boat to "buyer@example.org" and generates the package
+    Then it has a folder for each of 16 chapters, and each file is in the manifest with its hash
+    And its index lists every file, holds the words of the "manual" and needs no network
+    And it is signed by the key that the server publishes, and a changed byte is found
+    And a second package of the same record has the same bytes
+
+  @core
+  Scenario: Status and timeline show each step
+    Given a captain with mail who sells the boat to "buyer@example.org" and has its package
+    When the captain transfers the sale with the message ""
+    And the captain completes the sale
+    Then the sale is completed, with a step for its start, its transfer and its end
+
+  Scenario: Withheld papers appear by type and reason, and none of their text or amounts is in the package
+    Given a signed-in captain with a boat
+    And the boat has 50 papers that are withheld, each with a secret word and an amount
+    When the captain sells the boat to "buyer@example.org" and generates the package
+    Then the package tells each withheld paper by type and reason
+    And none of the secrets is in its bytes
+
+  @core
   Scenario: Transfer mails the buyer, who downloads in a clean client
     Given a captain with mail who sells the boat to "buyer@example.org" and has its package
     When the captain transfers the sale with the message "Fair winds"

@@ -90,6 +90,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.saleSteps(sc)
 	w.handoverSteps(sc)
 	w.importSteps(sc)
+	w.packageSteps(sc)
 	w.personSteps(sc)
 }
 

@@ -17,12 +17,13 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/notify"
+	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
 	"navidocs/internal/webhook"
 )
 
 func vaults() []account.Vault {
-	return slices.Concat(account.Vaults(), webhook.Vaults(), notify.Vaults())
+	return slices.Concat(account.Vaults(), webhook.Vaults(), notify.Vaults(), sale.Vaults())
 }
 
 // fill puts one value into every vault of an installation, and checks that it did.
@@ -45,6 +46,9 @@ func fill(t *testing.T, a *app.App) {
 		t.Fatal(err)
 	}
 	if _, err := a.Notifications.Subscribe(ctx, who, notify.Subscription{Endpoint: "https://9.9.9.9/push", Keys: notify.SubscriptionKeys{P256dh: "p", Auth: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Sales.Signer(ctx, who.Orgs(account.Admin)[0]); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Accounts.BeginTOTP(ctx, who, apptest.Password); err != nil {

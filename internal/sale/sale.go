@@ -76,7 +76,7 @@ type Sale struct {
 	NotRecalled  []Download `json:"not_recalled" doc:"of a cancelled sale: complete downloads, which nothing takes back"`
 	CancelReason string     `json:"cancel_reason"`
 	Generated    bool       `json:"documents_generated" doc:"there is a package"`
-	Package      *Package   `json:"package" doc:"the newest as-built package that is ready; null while there is none"`
+	Package      *Package   `json:"package,omitempty" doc:"the newest as-built package that is ready; absent while there is none"`
 	Timeline     []Step     `json:"timeline" doc:"oldest first"`
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`
