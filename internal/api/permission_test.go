@@ -69,9 +69,10 @@ var bodies = map[string]string{
 	"update-claim":        `{"story":"It stopped"}`,
 	"add-claim-log":       `{"direction":"sent","channel":"phone","text":"They call back"}`,
 
-	"create-sale":    `{"boat_id":"BOAT","buyer_email":"buyer@example.org"}`,
-	"update-sale":    `{"buyer_name":"Bo"}`,
-	"tick-checklist": `[{"id":"no-liens","done":true}]`,
+	"create-sale":      `{"boat_id":"BOAT","buyer_email":"buyer@example.org"}`,
+	"update-sale":      `{"buyer_name":"Bo"}`,
+	"change-selection": `{"documents":[]}`,
+	"tick-checklist":   `[{"id":"no-liens","done":true}]`,
 
 	"transfer-sale":   `{"message":"Fair winds"}`,
 	"extend-handover": `{"days":7,"downloads":2}`,
@@ -369,7 +370,7 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		admin.Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
 	case "reset-notification-template":
 		w.call(admin, http.MethodPut, path, "put-notification-template", *f)
-	case "transfer-sale":
+	case "transfer-sale", "get-package", "get-package-contents":
 		w.s.Packaged(f.sale, []byte("the package"), 1)
 	case "resend-handover", "extend-handover", "revoke-handover", "complete-sale":
 		w.s.Packaged(f.sale, []byte("the package"), 1)
