@@ -126,6 +126,7 @@ func New(s Services, c Config) *API {
 	a.selectionOperations()
 	a.packageOperations()
 	a.handoverOperations()
+	a.closingOperations()
 	a.recordOperations()
 	a.notificationOperations()
 	a.eventOperations()

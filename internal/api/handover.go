@@ -112,7 +112,7 @@ type HandoverInput struct {
 
 func (a *API) handoverPage(ctx context.Context, _ account.Actor, in *HandoverInput) (*huma.StreamResponse, error) {
 	h, err := a.Sales.Handover(ctx, in.Token)
-	v := viewOf(in, h.Language)
+	v := viewOf(in, "/p/", h.Language)
 	if err == nil {
 		v.show(h)
 	}
@@ -148,7 +148,7 @@ func (a *API) showHandover(w http.ResponseWriter, r *http.Request, v handoverVie
 
 func (a *API) handoverPackage(ctx context.Context, who account.Actor, in *HandoverInput) (*huma.StreamResponse, error) {
 	h, err := a.Sales.Handover(ctx, in.Token)
-	v := viewOf(in, h.Language)
+	v := viewOf(in, "/p/", h.Language)
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		r, w := humago.Unwrap(ctx)
 		if err == nil {

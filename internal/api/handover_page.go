@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"navidocs/internal/bundle"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 )
@@ -39,12 +40,13 @@ var handoverWords = sync.OnceValue(func() map[string]map[string]string {
 	return all
 })
 
-// handoverPolicy lets the page have its own style and nothing else.
+// handoverPolicy lets the page have its own style and its own forms, and nothing
+// else.
 var handoverPolicy = sync.OnceValue(func() string {
 	_, style, _ := strings.Cut(handoverHTML, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
 	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 })
 
 // handoverView is what the page shows: a package, or why there is none.
@@ -53,9 +55,11 @@ type handoverView struct {
 	Words                 map[string]string
 	Languages             []languageName
 	Package               *packageView
+	Approval              *approvalView
 	Why, Ask, Back        string
 
 	back string // the address of the page, when it is known to be good
+	form string // the word for what is wrong with a form
 }
 
 type languageName struct{ Code, Name string }
@@ -75,10 +79,20 @@ type chapterView struct {
 
 type fileView struct{ Name, Size string }
 
-// viewOf begins a page in the language that the reader asks for, else the
+// approvalView is what an owner approves, or has approved.
+type approvalView struct {
+	Owner, Model, Size string
+	Approved, At       string // when, for people and for programs; empty before
+	Files              int
+	Chapters           []chapterView
+	Withheld           []bundle.Gap
+	Excluded           []string
+}
+
+// viewOf begins a page under a path in the language that the reader asks for, else the
 // buyer's, else one that their browser names.
-func viewOf(in *HandoverInput, buyers string) handoverView {
-	v := handoverView{Path: "/p/" + in.Token, Language: notify.Languages[0]}
+func viewOf(in *HandoverInput, under, buyers string) handoverView {
+	v := handoverView{Path: under + in.Token, Language: notify.Languages[0]}
 	for _, code := range []string{in.Language, buyers, preferred(in.AcceptLanguage)} {
 		if slices.Contains(notify.Languages, code) {
 			v.Language = code
@@ -113,20 +127,43 @@ const maxNames = 10_000
 
 func (v *handoverView) show(h sale.Handover) {
 	v.Title = h.BoatName
-	model := []string{h.Make, h.Model}
-	if h.Year != nil {
-		model = append(model, strconv.Itoa(*h.Year))
-	}
 	p := &packageView{
-		Model: strings.Join(slices.DeleteFunc(model, func(s string) bool { return s == "" }), " "), Path: v.Path + "/package", Size: sale.Size(h.Package.Bytes),
+		Model: modelOf(h.Make, h.Model, h.Year), Path: v.Path + "/package", Size: sale.Size(h.Package.Bytes),
 		Until: h.ExpiresAt.Format("2006-01-02 15:04 UTC"), Ends: h.ExpiresAt.Format(time.RFC3339), SHA256: h.Package.SHA256,
 		Fingerprint: h.Package.Fingerprint, Left: h.Left, Allowed: h.Allowed, Files: h.Package.Files,
 	}
-	budget := maxNames
-	for _, c := range h.Chapters {
-		p.Chapters = append(p.Chapters, v.chapter(c, &budget))
-	}
+	p.Chapters = v.chapters(h.Chapters)
 	v.Package = p
+}
+
+// approve makes the page one of what an owner is asked to approve.
+func (v *handoverView) approve(x sale.Approving) {
+	v.Title = x.BoatName
+	p := &approvalView{
+		Owner: x.Owner, Model: modelOf(x.Make, x.Model, x.Year), Size: sale.Size(x.Package.Bytes), Files: x.Package.Files, Chapters: v.chapters(x.Chapters),
+		Withheld: x.Package.Withheld, Excluded: x.Excluded,
+	}
+	if x.ApprovedAt != nil {
+		p.Approved, p.At = x.ApprovedAt.Format("2006-01-02 15:04 UTC"), x.ApprovedAt.Format(time.RFC3339)
+	}
+	v.Approval = p
+}
+
+// modelOf is a boat's maker, model and year, as far as they are known.
+func modelOf(maker, model string, year *int) string {
+	parts := []string{maker, model}
+	if year != nil {
+		parts = append(parts, strconv.Itoa(*year))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+}
+
+func (v *handoverView) chapters(all []sale.Chapter) (out []chapterView) {
+	budget := maxNames
+	for _, c := range all {
+		out = append(out, v.chapter(c, &budget))
+	}
+	return out
 }
 
 func (v *handoverView) chapter(c sale.Chapter, budget *int) chapterView {
@@ -147,8 +184,12 @@ func (v *handoverView) chapter(c sale.Chapter, budget *int) chapterView {
 
 // explain makes the page one of why there is no package.
 func (v *handoverView) explain(p *Problem) {
-	v.Package, v.Back = nil, v.back
+	v.Package, v.Approval, v.Back = nil, nil, v.back
 	say := func(title, why string) { v.Title, v.Why = v.Words[title], v.Words[why] }
+	if v.form != "" {
+		say("notdone", v.form)
+		return
+	}
 	switch p.Status {
 	case http.StatusGone:
 		say("ended", p.Reason)

@@ -104,11 +104,19 @@ func accessible(t *testing.T, page []byte, language string) {
 		t.Error("landmarks without names, or headings out of order")
 	}
 	for _, a := range p.byTag["a"] {
-		if a.FirstChild == nil || !strings.HasPrefix(attr(a, "href"), "/p/") {
+		if to := attr(a, "href"); a.FirstChild == nil || !strings.HasPrefix(to, "/p/") && !strings.HasPrefix(to, "/approve/") {
 			t.Errorf("a link to %q says nothing or leads elsewhere", attr(a, "href"))
 		}
 	}
-	for _, tag := range []string{"script", "img", "link", "iframe", "form"} {
+	for _, form := range p.byTag["form"] { // it goes to the page's own address, and changes nothing by being looked at
+		if to := attr(form, "action"); attr(form, "method") != "post" || !strings.HasPrefix(to, "/p/") && !strings.HasPrefix(to, "/approve/") {
+			t.Errorf("a form goes to %q", to)
+		}
+	}
+	if len(p.byTag["input"]) != len(p.byTag["label"]) {
+		t.Error("an input without a label")
+	}
+	for _, tag := range []string{"script", "img", "link", "iframe"} {
 		if len(p.byTag[tag]) > 0 {
 			t.Errorf("it has %s", tag)
 		}
@@ -178,7 +186,7 @@ func TestEveryLanguageOfThePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := []string{"lang", "top", "more", "ended", "ask", "unknown", "unknownwhy", "busy", "busywhy", "range", "rangewhy", "failed", "failedwhy"}
+	used := []string{"lang", "top", "more", "ended", "ask", "unknown", "unknownwhy", "busy", "busywhy", "range", "rangewhy", "failed", "failedwhy", "notdone", "nameless", "enough"}
 	for _, m := range regexp.MustCompile(`Words\.(\w+)`).FindAllStringSubmatch(string(page), -1) {
 		used = append(used, m[1])
 	}

@@ -98,6 +98,8 @@ var Permissions = map[string]Permission{
 	"transfer-sale": {Role: account.Manager, Fresh: true}, "resend-handover": {Role: account.Manager, Fresh: true},
 	"extend-handover": manager, "revoke-handover": manager, "list-downloads": member, "complete-sale": manager,
 	"get-handover-page": public, "get-handover-package": public,
+	"list-approvals": manager, "ask-approvals": {Role: account.Manager, Fresh: true}, "get-approval-page": public, "approve-package": public,
+	"give-receipt": public, "list-receipts": member, "get-receipt": member, "get-protocol": manager,
 	"verify-package": public,
 
 	"import-package": {Role: account.Manager, Fresh: true}, "get-import": manager, "import-organization": {Role: account.Admin, Fresh: true},

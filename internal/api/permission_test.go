@@ -25,6 +25,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document"
 	"navidocs/internal/record"
+	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
 	"navidocs/internal/warranty"
 )
@@ -76,6 +77,7 @@ var bodies = map[string]string{
 
 	"transfer-sale":   `{"message":"Fair winds"}`,
 	"extend-handover": `{"days":7,"downloads":2}`,
+	"ask-approvals":   `{"owner":"Ann","note":"signed on paper"}`,
 
 	"create-grant": `{"user_email":"INVITED","preset":"crew"}`,
 
@@ -91,7 +93,7 @@ var bodies = map[string]string{
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job, sale string
-	webhook, delivery, imported, exported                                                     string
+	webhook, delivery, imported, exported, receipt                                            string
 	invited, member, invitation                                                               string // the last two only where a path names one
 }
 
@@ -167,6 +169,7 @@ func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 	w.ready = w.fixture(t)
 	w.ready.imported, w.ready.exported = w.records(t)
 	w.ready.invited, w.ready.member, w.ready.invitation = "invited@example.org", "nobody", "none"
+	w.ready.receipt = w.received(w.roles[account.Admin], w.ready.sale)
 	w.guests = w.newGuests(t)
 	w.give(t, w.ready)
 	w.roles[account.Admin].Read(document.ID(w.ready.document))
@@ -370,6 +373,10 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		admin.Want(http.StatusOK, "DELETE", "/api/warranties/"+f.warranty, nil)
 	case "reset-notification-template":
 		w.call(admin, http.MethodPut, path, "put-notification-template", *f)
+	case "ask-approvals":
+		owners := []map[string]any{{"name": "Ann", "share_percent": 100, "signs": true}}
+		admin.Want(http.StatusOK, "PATCH", "/api/boats/"+f.boat, map[string]any{"owners": owners})
+		w.s.Packaged(f.sale, []byte("the package"), 1)
 	case "transfer-sale", "get-package", "get-package-contents":
 		w.s.Packaged(f.sale, []byte("the package"), 1)
 	case "resend-handover", "extend-handover", "revoke-handover", "complete-sale":
@@ -381,6 +388,18 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		admin.Want(http.StatusCreated, "POST", "/api/boats/"+f.boat+"/grants", map[string]any{"user_email": f.invited, "level": "viewer"})
 		f.member = f.invited
 	}
+}
+
+// received hands a sale over, and is the receipt that the buyer gives.
+func (w *walk) received(admin *apptest.Client, id string) string {
+	w.s.Packaged(id, []byte("the package"), 1)
+	var h sale.Handed
+	admin.Want(http.StatusOK, "POST", "/api/sales/"+id+"/transfer", nil).Into(w.s, &h)
+	_, token, _ := strings.Cut(h.DownloadURL, "/p/")
+	submit(w.s.Anonymous(), "/p/"+token+"/receipt", "name=Bo")
+	var all []sale.Receipt
+	admin.Get("/api/sales/"+id+"/receipts", &all)
+	return string(all[0].ID)
 }
 
 // team adds a member and an invitation where a path names one.
@@ -454,7 +473,7 @@ func fill(path string, f fixture) string {
 		"webhooks": f.webhook, "deliveries": f.delivery, "packages": f.imported, "exports": f.exported,
 	}[strings.Split(path, "/")[2]]
 	return strings.NewReplacer("{id}", first, "{user}", f.member, "{invitation}", f.invitation, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
-		"{claim}", f.claim, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))
+		"{claim}", f.claim, "{receipt}", f.receipt, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))
 }
 
 // imagePath asks for the image of the paper that has one.

@@ -106,7 +106,7 @@ func (p *Package) specification(s *sheet.Sheet) {
 		s.Fields(known(
 			sheet.Field{Label: "Maker and model", Value: strings.TrimSpace(e.Maker + " " + e.Model)}, sheet.Field{Label: "Serial number", Value: e.SerialNumber},
 			sheet.Field{Label: "Year", Value: whole(e.Year)}, sheet.Field{Label: "Power", Value: power}, sheet.Field{Label: "Fuel", Value: e.Fuel},
-			sheet.Field{Label: "Hours", Value: hoursOn(e.Hours, e.HoursOn)},
+			sheet.Field{Label: "Hours", Value: HoursOn(e.Hours, e.HoursOn)},
 		)...)
 	}
 	if len(b.Uses) > 0 {
@@ -116,7 +116,8 @@ func (p *Package) specification(s *sheet.Sheet) {
 	}
 }
 
-func hoursOn(hours *float64, on *fleet.Date) string {
+// HoursOn writes hours with the day on which they were read; nil hours are empty.
+func HoursOn(hours *float64, on *fleet.Date) string {
 	if hours == nil {
 		return ""
 	}
@@ -197,7 +198,7 @@ func (p *Package) equipment(s *sheet.Sheet) {
 			sheet.Field{Label: "System", Value: strings.TrimSpace(e.SystemCode + " " + systemName(e.SystemCode))},
 			sheet.Field{Label: "Maker", Value: e.Maker}, sheet.Field{Label: "Model", Value: e.Model}, sheet.Field{Label: "Serial number", Value: e.SerialNumber},
 			sheet.Field{Label: "Place aboard", Value: e.Place}, sheet.Field{Label: "Installed on", Value: date(e.InstalledOn)},
-			sheet.Field{Label: "Hours", Value: hoursOn(e.Hours, e.HoursOn)}, sheet.Field{Label: "Notes", Value: e.Notes},
+			sheet.Field{Label: "Hours", Value: HoursOn(e.Hours, e.HoursOn)}, sheet.Field{Label: "Notes", Value: e.Notes},
 		)...)
 		var covers [][]string
 		for _, c := range p.in.Covers {

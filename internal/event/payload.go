@@ -43,8 +43,9 @@ type SaleData struct {
 	PackageBytes  int64      `json:"package_bytes,omitempty"`
 	ExpiresAt     *time.Time `json:"expires_at,omitempty" doc:"until when the buyer's link works"`
 	DownloadsLeft *int       `json:"downloads_left,omitempty"`
-	// Threshold is that of sale.due alone.
-	Threshold int    `json:"threshold_days,omitempty" doc:"so many days before the planned transfer"`
+	// Threshold is that of sale.due and sale.tasks_due, OpenTasks of the latter.
+	Threshold int    `json:"threshold_days,omitempty" doc:"so many days before the planned transfer, or after the completion"`
+	OpenTasks int    `json:"open_tasks,omitempty" doc:"after the completion: what is left to do"`
 	Reason    string `json:"reason,omitempty" doc:"while the buyer is not reached: why the mail did not arrive"`
 }
 

@@ -77,7 +77,7 @@ func (t Type) Sample() Envelope {
 // byItself reports whether nobody's hand causes the events of the type.
 func (t Type) byItself() bool {
 	_, verb, _ := strings.Cut(t.Name, ".")
-	return slices.Contains([]string{"processed", "failed", "expiring", "expired", "due", "overdue", "downloaded", "undelivered", "disabled"}, verb)
+	return slices.Contains([]string{"processed", "failed", "expiring", "expired", "due", "overdue", "downloaded", "undelivered", "accepted", "tasks_due", "disabled"}, verb)
 }
 
 // Audience is who may hear of this event: Open, Money, Personal or Operators.
@@ -179,8 +179,12 @@ func saleTypes() []Type {
 		of(Money, "sale.downloaded", "The buyer has taken the package.", sale("transferred", linked+"4")),
 		of(Money, "sale.undelivered", "The mail with the link was refused or came back: the buyer is not reached.",
 			sale("transferred", linked+`5,"reason":"550 5.1.1 no such user"`)),
+		of(Money, "sale.accepted", "The buyer confirmed to have received the package, or took it into an organization of their own on this server.",
+			sale("transferred", linked+"4")),
 		of(Money, "sale.due", "The planned transfer of a boat is 7 days or 1 day away, and the sale still open.", sale("package_generated", `,"threshold_days":7`)),
 		of(Money, "sale.completed", "A sale is completed; the seller's record is frozen.", sale("completed", packed)),
+		of(Money, "sale.tasks_due", "A sale was completed 0, 10 or 20 days ago, and warranties or identities of the boat are not settled yet.",
+			sale("completed", packed+`,"threshold_days":10,"open_tasks":3`)),
 		of(Money, "sale.cancelled", "A sale was called off; its links have ended.", sale("cancelled", "")),
 	}
 }

@@ -93,6 +93,14 @@ var kinds = map[string]kind{
 		audience: account.Manager, channels: aloud, reminder: true, urgent: never, subject: "sale_id", due: []string{"transfer_date", "threshold_days"},
 		needs: []string{"boat_name", "transfer_date"}, page: "sales/",
 	},
+	"sale.accepted": {
+		audience: account.Manager, channels: aloud, urgent: never, subject: "sale_id",
+		needs: []string{"boat_name"}, page: "sales/",
+	},
+	"sale.tasks_due": {
+		audience: account.Manager, channels: aloud, reminder: true, urgent: never, subject: "sale_id", due: []string{"threshold_days"},
+		needs: []string{"boat_name"}, also: []string{"open_tasks"}, page: "sales/",
+	},
 	"certificate.expiring": {
 		audience: account.Member, channels: aloud, reminder: true, urgent: soon, subject: "document_id", due: []string{"expires_on", "threshold_days"},
 		fields: map[string]string{"document_title": "title", "days_left": "days_until_expiration"},
@@ -141,6 +149,12 @@ var letters = map[string]kind{
 		also:  []string{"downloads", "files", "size", "contents", "warranties", "message", "fingerprint", "seller_name", "seller_email"},
 	},
 	"handover_reminder": {needs: []string{"link", "expires_on"}, also: []string{"downloads"}},
+
+	"handover_supplement": {
+		needs: []string{"link", "expires_on"}, also: []string{"downloads", "files", "size", "fingerprint", "seller_name", "seller_email"},
+	},
+	"handover_tasks": {also: []string{"tasks"}},
+	"sale_approval":  {needs: []string{"link", "expires_on"}, also: []string{"files", "size", "seller_name", "seller_email"}},
 
 	"phone.code": {needs: []string{"code"}},
 	"digest":     {also: []string{"count"}},

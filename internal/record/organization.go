@@ -63,6 +63,8 @@ func Left() map[string]string {
 		"notification_templates": "it is how one installation speaks to its people",
 		"sale_choices":           "it is decided for a package, and an open sale begins anew",
 		"sale_packages":          "a package is bound to the keys and links of one installation",
+		"sale_approvals":         "they are about a package of one installation, and an open sale begins anew",
+		"sale_receipts":          "they are about a package of one installation: GET /api/sales/{id}/receipts has them as PDF",
 		"sale_links":             secret, "sale_tokens": secret, "sale_downloads": secret, "sale_reminders": "they are armed anew with the date of the transfer",
 		"signing_keys": secret,
 		"imports":      "it says how rows came to one installation", "imported_ids": "it says how rows came to one installation",

@@ -88,7 +88,7 @@ func (s *Service) build(ctx context.Context, j *job.Job[BuildArgs]) error {
 // file is gone, somebody who may no longer, a sale that was called off. Killed at
 // any moment, it is begun anew: nobody sees a package before it is whole.
 func (s *Service) make(ctx context.Context, id PackageID, done func(*db.Tx) error) error {
-	p, err := s.packageOf(ctx, s.db, id)
+	p, err := packageOf(ctx, s.db, id)
 	if err != nil || p.State != Building {
 		return err
 	}
@@ -162,7 +162,7 @@ func (s *Service) keep(ctx context.Context, p *Package, files *dossier.Package, 
 	if written := <-done; written != nil {
 		return out, written // it says what is wrong with which file
 	}
-	out.digest, out.listed, out.name = digest, in.selection.listHash, in.fileName()
+	out.digest, out.listed, out.name = digest, in.selection.ListHash, in.fileName()
 	return out, err
 }
 
@@ -227,7 +227,7 @@ func (s *Service) packed(ctx context.Context, tx *db.Tx, who account.Actor, p Pa
 // buildDied notes why there is no package.
 func (s *Service) buildDied(ctx context.Context, j *job.Job[BuildArgs], cause error) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
-		p, err := s.packageOf(ctx, tx, j.Args.PackageID)
+		p, err := packageOf(ctx, tx, j.Args.PackageID)
 		if err != nil || p.State != Building {
 			return err
 		}

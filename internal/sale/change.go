@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ type Input struct {
 	// BuyerLanguage is that of mails and pages for the buyer.
 	BuyerLanguage string      `json:"buyer_language,omitempty" enum:",en,fr,de,it,es" doc:"of mails and pages for the buyer; absent: yours"`
 	Region        Region      `json:"region,omitempty" enum:",US,EU,UK" doc:"absent: by the boat's flag, EU where that says nothing"`
+	Approval      Approval    `json:"approval,omitempty" enum:",all,any,off" doc:"which of the owners who sign and have a share approve the package; absent: all"`
 	TransferDate  *fleet.Date `json:"transfer_date,omitempty" format:"date"`
 }
 
@@ -29,6 +31,7 @@ type Patch struct {
 	BuyerName     *string     `json:"buyer_name,omitempty" maxLength:"200"`
 	BuyerLanguage *string     `json:"buyer_language,omitempty" enum:"en,fr,de,it,es"`
 	Region        *Region     `json:"region,omitempty" enum:"US,EU,UK"`
+	Approval      *Approval   `json:"approval,omitempty" enum:"all,any,off"`
 	TransferDate  *fleet.Date `json:"transfer_date,omitempty" doc:"YYYY-MM-DD; empty takes it away"`
 }
 
@@ -51,6 +54,9 @@ func (x *Sale) check() error {
 	}
 	if !slices.Contains([]Region{US, EU, UK}, x.Region) {
 		add("region", "must be US, EU or UK", string(x.Region))
+	}
+	if !slices.Contains([]Approval{ByAll, ByAny, NoOne}, x.Approval) {
+		add("approval", "must be all, any or off", string(x.Approval))
 	}
 	if x.TransferDate != nil {
 		if _, f := fleet.ParseDate(string(*x.TransferDate), "body.transfer_date"); f != nil {
@@ -81,7 +87,7 @@ func (s *Service) Start(ctx context.Context, who account.Actor, in Input) (x Sal
 	if in.BoatID == "" {
 		return x, fault.Fields(fault.Field{Location: "body.boat_id", Message: "name the boat that is sold"})
 	}
-	x = Sale{BuyerEmail: in.BuyerEmail, BuyerName: in.BuyerName, BuyerLanguage: in.BuyerLanguage, Region: in.Region, TransferDate: in.TransferDate, BuyerReached: true}
+	x = Sale{BuyerEmail: in.BuyerEmail, BuyerName: in.BuyerName, BuyerLanguage: in.BuyerLanguage, Region: in.Region, Approval: cmp.Or(in.Approval, ByAll), TransferDate: in.TransferDate, BuyerReached: true}
 	if x.Region == "" {
 		x.Region = EU // until the boat is known
 	}
@@ -106,9 +112,9 @@ func (s *Service) Start(ctx context.Context, who account.Actor, in Input) (x Sal
 		if err := onlyOne(ctx, tx, x); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO sale_workflows (id, org_id, boat_id, buyer_email, buyer_name, buyer_fold, buyer_language, status, region, transfer_date, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, x.ID, x.OrgID, x.BoatID, x.BuyerEmail, x.BuyerName, x.folded(), x.BuyerLanguage, x.Status,
-			x.Region, x.TransferDate, db.Micros(x.CreatedAt))
+		_, err = tx.Exec(ctx, `INSERT INTO sale_workflows (id, org_id, boat_id, buyer_email, buyer_name, buyer_fold, buyer_language, status, region, transfer_date, created_at, updated_at, approval)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)`, x.ID, x.OrgID, x.BoatID, x.BuyerEmail, x.BuyerName, x.folded(), x.BuyerLanguage, x.Status,
+			x.Region, x.TransferDate, db.Micros(x.CreatedAt), x.Approval)
 		if err != nil {
 			return err
 		}
@@ -153,11 +159,16 @@ func onlyOne(ctx context.Context, tx *db.Tx, x Sale) error {
 func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch, at fleet.Version) (x Sale, err error) {
 	defer fault.Wrap(&err, "sale.Update %s", id)
 	return s.change(ctx, who, id, at, func(tx *db.Tx, x *Sale) error {
+		before := x.Approval
 		p.apply(x)
 		if err := x.check(); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, who, "sale.updated", *x, nil)
+		var detail any
+		if x.Approval != before {
+			detail = map[string]any{"approval": x.Approval, "approval_before": before}
+		}
+		return s.audit(ctx, tx, who, "sale.updated", *x, detail)
 	})
 }
 
@@ -169,6 +180,9 @@ func (p Patch) apply(x *Sale) {
 	}
 	if p.Region != nil {
 		x.Region = *p.Region
+	}
+	if p.Approval != nil {
+		x.Approval = *p.Approval
 	}
 	if p.TransferDate != nil {
 		x.TransferDate = db.OrNull(*p.TransferDate)
@@ -218,9 +232,9 @@ func (s *Service) change(ctx context.Context, who account.Actor, id ID, at fleet
 			return err
 		}
 		n, err := tx.Exec(ctx, `UPDATE sale_workflows SET buyer_email = $1, buyer_name = $2, buyer_fold = $3, buyer_language = $4, unreached = $5, status = $6,
-			region = $7, transfer_date = $8, transferred_at = $9, cancel_reason = $10, updated_at = $11 WHERE id = $12 AND status NOT IN ('completed', 'cancelled')`,
+			region = $7, transfer_date = $8, transferred_at = $9, cancel_reason = $10, updated_at = $11, approval = $12 WHERE id = $13 AND status NOT IN ('completed', 'cancelled')`,
 			x.BuyerEmail, x.BuyerName, x.folded(), x.BuyerLanguage, x.Unreached, x.Status, x.Region, x.TransferDate, db.MicrosPtr(x.TransferredAt), x.CancelReason,
-			db.Micros(x.UpdatedAt), id)
+			db.Micros(x.UpdatedAt), x.Approval, id)
 		if err == nil && n == 0 {
 			err = fault.New(fault.Stale, "the sale ended at this moment")
 		}

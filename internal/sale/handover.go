@@ -90,31 +90,6 @@ func cleanMessage(text string) (string, error) {
 	return text, nil
 }
 
-// handable is the package that may be handed over now.
-func (s *Service) handable(ctx context.Context, tx *db.Tx, x Sale, confirmed bool) (Package, error) {
-	p, err := newest(ctx, tx, x.ID, AsBuilt, Ready)
-	if fault.Is(err, fault.NotFound) || err == nil && p.released {
-		return p, fault.New(fault.Conflict, "the sale has no package to hand over: generate it first")
-	}
-	if err != nil {
-		return p, err
-	}
-	if !confirmed {
-		names, err := s.undecided(ctx, tx, x)
-		if err != nil {
-			return p, err
-		}
-		if len(names) > 0 {
-			return p, fault.New(fault.Conflict, "nobody decided whether these go to the buyer: %s; decide, or send confirm_left_out to leave them out", strings.Join(names, ", "))
-		}
-	}
-	names, err := s.waiting(ctx, tx, x)
-	if err == nil && len(names) > 0 {
-		err = fault.New(fault.Conflict, "these owners have not approved the package yet: %s", strings.Join(names, ", "))
-	}
-	return p, err
-}
-
 func insertLink(ctx context.Context, tx *db.Tx, who account.Actor, x Sale, p Package, message string) (*Link, error) {
 	l := &Link{
 		ID: db.NewID(), Email: x.BuyerEmail, CreatedAt: tx.Now(), ExpiresAt: tx.Now().AddDate(0, 0, linkDays), Allowed: linkDownloads, DownloadsLeft: linkDownloads,
@@ -229,15 +204,33 @@ func (s *Service) Revoke(ctx context.Context, who account.Actor, id ID) (x Sale,
 	})
 }
 
-// Complete ends a sale that was transferred: the boat has changed hands. The link
-// goes on working. Whoever manages the boat may.
+// Complete ends a sale that was transferred: the boat has changed hands. Its record
+// stays as it is from now on, what is left to do becomes tasks, and the link goes on
+// working. Whoever manages the boat may.
 func (s *Service) Complete(ctx context.Context, who account.Actor, id ID, at fleet.Version) (x Sale, err error) {
 	defer fault.Wrap(&err, "sale.Complete %s", id)
+	if x, err = s.load(ctx, s.db, who, id, account.Manager); err != nil {
+		return x, err
+	}
+	today, err := s.today(ctx, x)
+	if err != nil {
+		return x, err
+	}
+	tasks, err := s.plan(ctx, who, x, nil, today)
+	if err != nil {
+		return x, err
+	}
 	return s.change(ctx, who, id, at, func(tx *db.Tx, x *Sale) error {
 		if x.Status != Transferred {
 			return fault.New(fault.Conflict, "the sale is %s: transfer it to the buyer first", x.Status)
 		}
 		x.Status = Completed
+		if err := addTasks(ctx, tx, *x, tasks); err != nil {
+			return err
+		}
+		if err := s.boats.Freeze(ctx, tx, x.BoatID); err != nil {
+			return err
+		}
 		return s.tell(ctx, tx, who, "sale.completed", x)
 	})
 }

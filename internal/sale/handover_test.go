@@ -32,10 +32,14 @@ func (b *bench) packaged(x Sale, size int) PackageID {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	now, err := goingOf(b.t.Context(), b.db, x)
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	id := PackageID(db.NewID())
 	err = b.db.Transact(b.t.Context(), func(tx *db.Tx) error {
-		_, err := tx.Exec(b.t.Context(), `INSERT INTO sale_packages (id, sale_id, kind, state, file_name, digest, bytes, files, fingerprint, manifest, created_at, ready_at)
-			VALUES ($1, $2, $3, $4, 'Calypso.zip', $5, $6, 4, 'abc123', $7, $8, $8)`, id, x.ID, AsBuilt, Ready, digest, n, string(manifest), db.Micros(tx.Now()))
+		_, err := tx.Exec(b.t.Context(), `INSERT INTO sale_packages (id, sale_id, kind, state, file_name, digest, bytes, files, fingerprint, manifest, list_hash, created_at, ready_at)
+			VALUES ($1, $2, $3, $4, 'Calypso.zip', $5, $6, 4, 'abc123', $7, $9, $8, $8)`, id, x.ID, AsBuilt, Ready, digest, n, string(manifest), db.Micros(tx.Now()), now.ListHash)
 		if err != nil {
 			return err
 		}

@@ -38,11 +38,12 @@ const (
 	endedByCancel   Ended = "cancelled"
 	endedByTraffic  Ended = "traffic"
 	endedByStorage  Ended = "removed"
+	endedByList     Ended = "changed" // what goes to the buyer is another by now
 )
 
 // Ends lists why links end.
 func Ends() []Ended {
-	return []Ended{endedByTime, endedByUse, endedByTransfer, endedByHand, endedByCancel, endedByTraffic, endedByStorage}
+	return []Ended{endedByTime, endedByUse, endedByTransfer, endedByHand, endedByCancel, endedByTraffic, endedByStorage, endedByList}
 }
 
 // Link is the handover link of a sale, without its secret.
@@ -134,12 +135,12 @@ func endLink(ctx context.Context, tx *db.Tx, id ID, why Ended) error {
 	return err
 }
 
-// newToken makes a secret of 256 bits and what it is stored as: of full entropy,
-// it needs no salt.
-func newToken() (token, hash string) {
+// newToken makes a secret of 256 bits behind a prefix, and what it is stored as: of
+// full entropy, it needs no salt.
+func newToken(prefix string) (token, hash string) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // it never fails
-	token = "ndh_" + base64.RawURLEncoding.EncodeToString(secret)
+	token = prefix + base64.RawURLEncoding.EncodeToString(secret)
 	return token, hashToken(token)
 }
 
@@ -150,7 +151,7 @@ func hashToken(token string) string {
 
 // addToken gives a link another secret and returns the address that opens it.
 func (s *Service) addToken(ctx context.Context, tx *db.Tx, link string) (url string, err error) {
-	token, hash := newToken()
+	token, hash := newToken("ndh_")
 	_, err = tx.Exec(ctx, "INSERT INTO sale_tokens (hash, link_id, created_at) VALUES ($1, $2, $3)", hash, link, db.Micros(tx.Now()))
 	return s.config.BaseURL + "/p/" + token, err
 }

@@ -14,13 +14,18 @@ import (
 	"navidocs/internal/warranty"
 )
 
-// Mail is a mail to a buyer, for somebody else to send. Its kinds, with their
+// Mail is a mail to a buyer or an owner, for somebody else to send. Its kinds, with their
 // variables:
 //
 //   - handover: boat_name, recipient_name, link, expires_on (YYYY-MM-DD, UTC),
 //     downloads, files, size, contents (a line each), warranties (a line each),
 //     message, fingerprint, seller_name, seller_email
 //   - handover_reminder: boat_name, recipient_name, link, expires_on, downloads
+//   - handover_supplement: boat_name, recipient_name, link, expires_on, downloads,
+//     files, size, fingerprint, seller_name, seller_email
+//   - handover_tasks: boat_name, recipient_name, tasks (a line each, with its day)
+//   - sale_approval, to an owner: boat_name, recipient_name, link, expires_on, files,
+//     size, seller_name, seller_email
 //
 // The link carries a secret: variables are sealed where they wait, never logged.
 type Mail struct {
@@ -33,6 +38,9 @@ type Mail struct {
 const (
 	mailHandover = "handover"
 	mailReminder = "handover_reminder"
+	mailApproval = "sale_approval"
+	mailMore     = "handover_supplement"
+	mailTasks    = "handover_tasks"
 )
 
 // OnMail says who takes the mails; without it none is sent. f is called in the

@@ -57,13 +57,13 @@ type Package struct {
 	Bytes       int64        `json:"bytes"`
 	SHA256      string       `json:"sha256" doc:"of the archive"`
 	Fingerprint string       `json:"fingerprint" doc:"SHA-256 of the public key that signed it"`
+	ListHash    string       `json:"list_hash" doc:"of what goes in and what stays, as owners approve it"`
 	GeneratedAt *time.Time   `json:"generated_at"`
 	Missing     []bundle.Gap `json:"missing" doc:"what the boat's file should hold and does not"`
 	Withheld    []bundle.Gap `json:"withheld" doc:"by type and reason"`
 
 	orgID    account.OrgID
 	manifest []byte
-	listHash string
 	released bool // its bytes are gone
 }
 
@@ -84,7 +84,7 @@ func scanPackage(r db.Row) (p Package, err error) {
 	var ready *int64
 	var manifest string
 	err = r.Scan(&p.ID, &p.SaleID, &p.Kind, &p.State, &p.JobID, &p.Progress.Phase, &p.Progress.Files, &p.Progress.TotalFiles, &p.Progress.Bytes,
-		&p.Progress.TotalBytes, &p.Error, &p.FileName, &p.Files, &p.Bytes, &p.SHA256, &p.Fingerprint, &ready, &manifest, &p.listHash, &p.released, &p.orgID)
+		&p.Progress.TotalBytes, &p.Error, &p.FileName, &p.Files, &p.Bytes, &p.SHA256, &p.Fingerprint, &ready, &manifest, &p.ListHash, &p.released, &p.orgID)
 	if err != nil {
 		return p, err
 	}
@@ -203,6 +203,6 @@ func (s *Service) PackageContent(ctx context.Context, who account.Actor, id ID, 
 	return p, f, err
 }
 
-func (s *Service) packageOf(ctx context.Context, q db.Querier, id PackageID) (Package, error) {
+func packageOf(ctx context.Context, q db.Querier, id PackageID) (Package, error) {
 	return db.One(ctx, q, scanPackage, selectPackage+" WHERE p.id = $1", id)
 }

@@ -28,6 +28,14 @@ var notes = []account.FreeText{
 		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
 	},
 	{
+		Kind: "sale_task", Table: "sale_tasks", Column: "note", Key: "sale_id || ' ' || item",
+		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
+	},
+	{
+		Kind: "sale_approval", Table: "sale_approvals", Column: "note", Key: "id",
+		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
+	},
+	{
 		Kind: "sale_choice", Table: "sale_choices", Column: "note", Key: "sale_id || ' ' || kind || ' ' || subject_id",
 		Org: "(SELECT w.org_id FROM sale_workflows w WHERE w.id = x.sale_id)",
 	},
@@ -86,6 +94,38 @@ func links(ctx context.Context, q db.Querier, p account.Person) ([]sent, error) 
 		FROM sale_links l JOIN sale_workflows s ON s.id = l.sale_id WHERE `+w.SQL()+" ORDER BY l.id", w.Args()...)
 }
 
+// signed is what somebody approved or confirmed to have received.
+type signed struct {
+	id    string
+	org   account.OrgID
+	Sale  ID         `json:"sale_id"`
+	Name  string     `json:"name"`
+	Email string     `json:"email"`
+	Asked *time.Time `json:"asked_at,omitempty"`
+	At    *time.Time `json:"at" doc:"null: asked, and not approved"`
+}
+
+func signedBy(ctx context.Context, q db.Querier, p account.Person, from string) ([]signed, error) {
+	var w db.Where
+	w.Add("x.email <> ''")
+	if p.Address != "" {
+		w.Add("x.email = ?", p.Address)
+	}
+	p.Narrow(&w, "s.org_id", account.Member)
+	return db.Collect(ctx, q, func(r db.Row) (x signed, err error) {
+		var asked, at *int64
+		err = r.Scan(&x.id, &x.org, &x.Sale, &x.Name, &x.Email, &asked, &at)
+		x.Asked, x.At = db.TimePtr(asked), db.TimePtr(at)
+		return x, err
+	}, "SELECT x.id, s.org_id, x.sale_id, "+from+" x JOIN sale_workflows s ON s.id = x.sale_id WHERE "+w.SQL()+" ORDER BY x.id", w.Args()...)
+}
+
+// Where names and addresses of owners and buyers stand.
+const (
+	approvers = "x.owner, x.email, x.asked_at, x.approved_at FROM sale_approvals"
+	receivers = "x.name, x.email, CAST(NULL AS BIGINT), x.at FROM sale_receipts"
+)
+
 // Holdings implements account.PersonalData.
 func (People) Holdings(ctx context.Context, q db.Querier, p account.Person, put func(account.Holding) error) error {
 	if p.User != "" {
@@ -109,6 +149,17 @@ func (People) Holdings(ctx context.Context, q db.Querier, p account.Person, put 
 			return err
 		}
 	}
+	for kind, from := range map[string]string{"sale_approval": approvers, "sale_receipt": receivers} {
+		all, err := signedBy(ctx, q, p, from)
+		if err != nil {
+			return err
+		}
+		for _, x := range all {
+			if err := put(account.Holding{Kind: kind, ID: x.id, OrgID: &x.org, Data: x}); err != nil {
+				return err
+			}
+		}
+	}
 	return account.HoldingsIn(ctx, q, p, notes, put)
 }
 
@@ -124,6 +175,15 @@ func (People) Addresses(ctx context.Context, q db.Querier) ([]string, error) {
 		return nil, err
 	}
 	texts, err := account.AddressesOf(ctx, q, notes)
+	for _, from := range []string{approvers, receivers} {
+		all, err := signedBy(ctx, q, anybody, from)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range all {
+			texts = append(texts, account.AddressesIn(x.Email)...)
+		}
+	}
 	for _, b := range all {
 		texts = append(texts, account.AddressesIn(b.Email)...)
 	}
@@ -158,6 +218,10 @@ func (People) Erase(ctx context.Context, tx *db.Tx, p account.Person) (out []acc
 		return nil, err
 	}
 	out = append(out, forgotten...)
+	if forgotten, err = eraseSigned(ctx, tx, p); err != nil {
+		return nil, err
+	}
+	out = append(out, forgotten...)
 	texts, err := account.EraseIn(ctx, tx, p, notes)
 	return append(out, texts...), err
 }
@@ -180,6 +244,27 @@ func eraseLinks(ctx context.Context, tx *db.Tx, p account.Person) (out []account
 	return out, nil
 }
 
+// eraseSigned makes approvals nameless, and keeps receipts.
+func eraseSigned(ctx context.Context, tx *db.Tx, p account.Person) (out []account.Outcome, err error) {
+	approvals, err := signedBy(ctx, tx, p, approvers)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range approvals {
+		out = append(out, account.Outcome{Kind: "sale_approval", ID: x.id, OrgID: &x.org, Erased: true})
+		if _, err := tx.Exec(ctx, "UPDATE sale_approvals SET owner = $1, email = '' WHERE id = $2", account.Erased, x.id); err != nil {
+			return nil, err
+		}
+	}
+	receipts, err := signedBy(ctx, tx, p, receivers)
+	for _, x := range receipts {
+		out = append(out, account.Outcome{
+			Kind: "sale_receipt", ID: x.id, OrgID: &x.org, Why: "a receipt is evidence of the handover for both sides: it is kept for 7 years, and then goes by itself",
+		})
+	}
+	return out, err
+}
+
 // Purge removes an organization's sales.
 func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 	defer fault.Wrap(&err, "sale.Purge %s", org)
@@ -189,6 +274,9 @@ func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 		return err
 	}
 	return s.db.DeleteInBatches(ctx, org,
+		db.Rows{Table: "sale_tasks", Key: "sale_id, item", Condition: ofSales},
+		db.Rows{Table: "sale_approvals", Key: "id", Condition: ofSales},
+		db.Rows{Table: "sale_receipts", Key: "id", Condition: ofSales},
 		db.Rows{Table: "sale_downloads", Key: "id", Condition: ofLinks},
 		db.Rows{Table: "sale_tokens", Key: "hash", Condition: ofLinks},
 		db.Rows{Table: "sale_links", Key: "id", Condition: ofSales},

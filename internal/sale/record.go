@@ -19,6 +19,7 @@ func Tables() []record.Table {
 				column("buyer_language", record.Choice(languages()...)), column("unreached", record.Text(2000)),
 				{Name: "status", Kind: record.Choice(string(Initiated), string(Packed), string(Transferred), string(Completed), string(Cancelled)), About: "an open sale is initiated where it arrives"},
 				column("region", record.Choice(string(US), string(EU), string(UK))),
+				column("approval", record.Choice(string(ByAll), string(ByAny), string(NoOne))), column("tasks_told", record.Int(-1, 20)),
 				{Name: "transfer_date", Kind: record.Date(), Null: true},
 				column("cancel_reason", record.Text(2000)),
 				{Name: "transferred_at", Kind: record.Time(), Null: true},
@@ -39,6 +40,17 @@ func Tables() []record.Table {
 			Columns: []record.Column{
 				column("sale_id", record.Ref("sale_workflows")), column("item", record.Text(100)), column("done", record.Bool()), column("note", record.Text(2000)),
 				column("at", record.Time()),
+			},
+			Omitted: map[string]string{"user_id": people},
+			Within:  ofSales,
+		},
+		{
+			Name: "sale_tasks", File: "sale_tasks", About: "what was left to do when a boat had changed hands", Key: []string{"sale_id", "item"},
+			Columns: []record.Column{
+				column("sale_id", record.Ref("sale_workflows")), column("item", record.Text(100)), column("position", record.Int(0, 100_000)),
+				column("kind", record.Choice(string(Register), string(Release))), column("title", record.Text(400)),
+				{Name: "warranty_id", Kind: record.Ref("warranties"), Null: true},
+				column("due_on", record.Date()), column("assumed", record.Bool()), column("done", record.Bool()), column("note", record.Text(2000)), column("at", record.Time()),
 			},
 			Omitted: map[string]string{"user_id": people},
 			Within:  ofSales,

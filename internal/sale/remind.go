@@ -72,15 +72,19 @@ func dayBefore(d fleet.Date, days int) fleet.Date {
 	return fleet.Date(t.AddDate(0, 0, -days).Format(time.DateOnly))
 }
 
-// Remind tells sellers of transfers that are near and buyers of links that end
-// within a day and by which nothing was fetched, each once. It may run at the
+// Remind tells sellers of transfers that are near, buyers of links that end within a
+// day and by which nothing was fetched, and both of what is left to do after the
+// sale, each once. It may run at the
 // same time as itself, and be killed: what is marked is told, the rest is due.
 func (s *Service) Remind(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "sale.Remind")
 	if err := s.remindSellers(ctx); err != nil {
 		return err
 	}
-	return s.remindBuyers(ctx)
+	if err := s.remindBuyers(ctx); err != nil {
+		return err
+	}
+	return s.remindTasks(ctx)
 }
 
 // reminder is a day before a transfer on which somebody may be told.
@@ -208,6 +212,9 @@ func PassMissed(ctx context.Context, d *db.DB) (err error) {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE sale_links SET reminded_at = $1 WHERE reminded_at IS NULL AND expires_at <= $2", now, db.Micros(tx.Now().Add(remindBefore)))
-		return err
+		if err != nil {
+			return err
+		}
+		return passTasks(ctx, tx)
 	})
 }

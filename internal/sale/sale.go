@@ -9,6 +9,7 @@ package sale
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -53,6 +54,17 @@ const (
 	UK Region = "UK"
 )
 
+// Approval says which owners approve what goes to the buyer before it is handed
+// over: of those who sign and have a share, every one, one of them, or none.
+type Approval string
+
+// The approvals.
+const (
+	ByAll Approval = "all"
+	ByAny Approval = "any"
+	NoOne Approval = "off"
+)
+
 // Sale is one boat on its way to a buyer.
 type Sale struct {
 	ID         ID            `json:"id"`
@@ -68,6 +80,7 @@ type Sale struct {
 	Unreached    string      `json:"buyer_unreached_reason" doc:"the mail server's words"`
 	Status       Status      `json:"status" enum:"initiated,package_generated,transferred,completed,cancelled"`
 	Region       Region      `json:"region" enum:"US,EU,UK" doc:"decides what is on the checklist"`
+	Approval     Approval    `json:"approval" enum:"all,any,off" doc:"which of the owners who sign and have a share approve the package before it is handed over"`
 	TransferDate *fleet.Date `json:"transfer_date" format:"date" doc:"when the boat is planned to change hands"`
 	// TransferredAt is when the buyer was last sent a link.
 	TransferredAt *time.Time `json:"transferred_at" doc:"when the buyer was last sent a link"`
@@ -122,7 +135,7 @@ func New(d *db.DB, store blob.Store, accounts *account.Service, boats *fleet.Ser
 	}
 }
 
-const selectSale = `SELECT s.id, s.org_id, s.boat_id, b.name, s.buyer_email, s.buyer_name, s.buyer_language, s.unreached, s.status, s.region,
+const selectSale = `SELECT s.id, s.org_id, s.boat_id, b.name, s.buyer_email, s.buyer_name, s.buyer_language, s.unreached, s.status, s.region, s.approval,
 	s.transfer_date, s.transferred_at, s.cancel_reason, s.created_at, s.updated_at`
 
 const fromSales = " FROM sale_workflows s JOIN boats b ON b.id = s.boat_id"
@@ -130,7 +143,7 @@ const fromSales = " FROM sale_workflows s JOIN boats b ON b.id = s.boat_id"
 func scanSale(r db.Row) (s Sale, err error) {
 	var created, updated int64
 	var transferred *int64
-	err = r.Scan(&s.ID, &s.OrgID, &s.BoatID, &s.BoatName, &s.BuyerEmail, &s.BuyerName, &s.BuyerLanguage, &s.Unreached, &s.Status, &s.Region,
+	err = r.Scan(&s.ID, &s.OrgID, &s.BoatID, &s.BoatName, &s.BuyerEmail, &s.BuyerName, &s.BuyerLanguage, &s.Unreached, &s.Status, &s.Region, &s.Approval,
 		&s.TransferDate, &transferred, &s.CancelReason, &created, &updated)
 	s.CreatedAt, s.UpdatedAt, s.TransferredAt = db.Time(created), db.Time(updated), db.TimePtr(transferred)
 	s.Timeline, s.NotRecalled, s.BuyerReached = []Step{}, []Download{}, s.Unreached == ""
@@ -255,19 +268,26 @@ func lock(ctx context.Context, tx *db.Tx, id ID) error {
 
 // tell adds a step to a sale's timeline, audits it and tells it as an event.
 func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, eventType string, x *Sale) error {
+	if err := s.step(ctx, tx, who, eventType, x, nil); err != nil {
+		return err
+	}
+	return s.append(ctx, tx, who, eventType, x, x.data())
+}
+
+// step adds to a sale's timeline and audits it, with further detail if there is any.
+func (s *Service) step(ctx context.Context, tx *db.Tx, who account.Actor, name string, x *Sale, detail map[string]any) error {
 	if err := lock(ctx, tx, x.ID); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO sale_steps (sale_id, position, event, at)
-		VALUES ($1, (SELECT count(*) FROM sale_steps WHERE sale_id = $1), $2, $3)`, x.ID, eventType, db.Micros(tx.Now()))
+		VALUES ($1, (SELECT count(*) FROM sale_steps WHERE sale_id = $1), $2, $3)`, x.ID, name, db.Micros(tx.Now()))
 	if err != nil {
 		return err
 	}
-	x.Timeline = append(x.Timeline, Step{eventType, tx.Now()})
-	if err := s.audit(ctx, tx, who, eventType, *x, map[string]any{"status": x.Status}); err != nil {
-		return err
-	}
-	return s.append(ctx, tx, who, eventType, x, x.data())
+	x.Timeline = append(x.Timeline, Step{name, tx.Now()})
+	all := map[string]any{"status": x.Status}
+	maps.Copy(all, detail)
+	return s.audit(ctx, tx, who, name, *x, all)
 }
 
 // append tells something of a sale as an event.

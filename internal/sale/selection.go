@@ -76,8 +76,8 @@ type Selection struct {
 	Files     int          `json:"files" doc:"papers that go in"`
 	Bytes     int64        `json:"bytes" doc:"of these"`
 	Undecided int          `json:"undecided" doc:"papers that are left out because nobody decided"`
-
-	listHash string
+	// ListHash names what goes in and what stays: owners approve this list.
+	ListHash string `json:"list_hash" doc:"of what goes in and what stays: a package of the same list_hash holds the same"`
 }
 
 // Selection tells what goes into the package, what is withheld and why, and what
@@ -92,6 +92,16 @@ func (s *Service) Selection(ctx context.Context, who account.Actor, id ID) (_ Se
 }
 
 func (s *Service) selection(ctx context.Context, q db.Querier, who account.Actor, x Sale) (out Selection, err error) {
+	if out, err = goingOf(ctx, q, x); err != nil {
+		return out, err
+	}
+	checks, err := s.checklist(ctx, q, who, x)
+	out.Missing = missing(checks)
+	return out, err
+}
+
+// goingOf is what goes to the buyer as the choices stand, without what is missing.
+func goingOf(ctx context.Context, q db.Querier, x Sale) (out Selection, err error) {
 	choices, err := readChoices(ctx, q, x.ID)
 	if err != nil {
 		return out, err
@@ -102,11 +112,6 @@ func (s *Service) selection(ctx context.Context, q db.Querier, who account.Actor
 	if out.Equipment, err = piecesOf(ctx, q, x, choices); err != nil {
 		return out, err
 	}
-	checks, err := s.checklist(ctx, q, who, x)
-	if err != nil {
-		return out, err
-	}
-	out.Missing = missing(checks)
 	for _, p := range out.Documents {
 		switch p.Going {
 		case In, Use:
@@ -116,7 +121,7 @@ func (s *Service) selection(ctx context.Context, q db.Querier, who account.Actor
 		case Out, Hidden:
 		}
 	}
-	out.listHash = out.hash()
+	out.ListHash = out.hash()
 	return out, nil
 }
 

@@ -89,7 +89,7 @@ func TestEveryDefaultCanBeChanged(t *testing.T) {
 		if p := now.paper(t, survey); p.Going != Use || p.instead == nil || p.instead.DocumentID != copied || p.By == nil || *p.By != string(b.ada.UserID) {
 			t.Errorf("%+v", p)
 		}
-		if now.Files != 2 || now.Undecided != 0 || len(now.Withheld()) != 0 || now.Equipment[0].Going != Out || now.listHash == before.listHash {
+		if now.Files != 2 || now.Undecided != 0 || len(now.Withheld()) != 0 || now.Equipment[0].Going != Out || now.ListHash == before.ListHash {
 			t.Errorf("%+v", now)
 		}
 		now = b.choose(x, Decisions{Documents: []Decision{{ID: string(policy)}}})

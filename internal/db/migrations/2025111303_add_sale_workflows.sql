@@ -12,6 +12,8 @@ CREATE TABLE sale_workflows (
     status TEXT NOT NULL,
     region TEXT NOT NULL DEFAULT 'EU',
     transfer_date TEXT,
+    approval TEXT NOT NULL DEFAULT 'all', -- which owners approve before a transfer: all, any, off
+    tasks_told BIGINT NOT NULL DEFAULT -1, -- so many days after completion open tasks were last told of
     cancel_reason TEXT NOT NULL DEFAULT '',
     transferred_at BIGINT,
     created_at BIGINT NOT NULL,
@@ -120,8 +122,8 @@ CREATE TABLE sale_links (
 );
 CREATE INDEX sale_links_sale ON sale_links (sale_id, created_at);
 CREATE INDEX sale_links_expiry ON sale_links (expires_at);
--- A sale has one link that works.
-CREATE UNIQUE INDEX sale_links_live ON sale_links (sale_id) WHERE ended_at IS NULL;
+-- A package has one link that works; supplements have theirs beside the package's.
+CREATE UNIQUE INDEX sale_links_live ON sale_links (package_id) WHERE ended_at IS NULL;
 
 -- The secrets that open a link, as SHA-256: that of the mail, and that of the
 -- reminder; a replaced one still tells that it was.
@@ -159,7 +161,63 @@ CREATE TABLE sale_reminders (
 );
 CREATE INDEX sale_reminders_due ON sale_reminders (state, due_on);
 
+-- Owners who were asked to approve what goes to the buyer, and who did: by the link
+-- of a mail, of which the secret's SHA-256 is kept, or told to the seller otherwise.
+CREATE TABLE sale_approvals (
+    id TEXT PRIMARY KEY,
+    sale_id TEXT NOT NULL REFERENCES sale_workflows (id),
+    package_id TEXT NOT NULL REFERENCES sale_packages (id),
+    list_hash TEXT NOT NULL, -- what the package holds: another list is approved anew
+    owner TEXT NOT NULL,
+    email TEXT NOT NULL DEFAULT '',
+    language TEXT NOT NULL DEFAULT 'en',
+    token_hash TEXT UNIQUE,
+    asked_at BIGINT,
+    expires_at BIGINT,
+    approved_at BIGINT,
+    how TEXT NOT NULL DEFAULT '', -- link, hand
+    note TEXT NOT NULL DEFAULT '',
+    user_id TEXT -- who asked, or recorded it by hand
+);
+CREATE INDEX sale_approvals_sale ON sale_approvals (sale_id, list_hash);
+
+-- What a buyer confirmed to have received, as it is printed; kept 7 years.
+CREATE TABLE sale_receipts (
+    id TEXT PRIMARY KEY,
+    sale_id TEXT NOT NULL REFERENCES sale_workflows (id),
+    link_id TEXT NOT NULL REFERENCES sale_links (id),
+    package_id TEXT NOT NULL REFERENCES sale_packages (id),
+    boat TEXT NOT NULL,
+    name TEXT NOT NULL,
+    email TEXT NOT NULL,
+    language TEXT NOT NULL,
+    address TEXT NOT NULL DEFAULT '', -- masked
+    at BIGINT NOT NULL
+);
+CREATE INDEX sale_receipts_sale ON sale_receipts (sale_id, at);
+CREATE INDEX sale_receipts_link ON sale_receipts (link_id);
+
+-- What is left to do when a boat has changed hands.
+CREATE TABLE sale_tasks (
+    sale_id TEXT NOT NULL REFERENCES sale_workflows (id),
+    item TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    kind TEXT NOT NULL, -- register, release
+    title TEXT NOT NULL,
+    warranty_id TEXT,
+    due_on TEXT NOT NULL,
+    assumed BOOLEAN NOT NULL,
+    done BOOLEAN NOT NULL DEFAULT FALSE,
+    note TEXT NOT NULL DEFAULT '',
+    user_id TEXT,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (sale_id, item)
+);
+
 -- +goose Down
+DROP TABLE sale_tasks;
+DROP TABLE sale_receipts;
+DROP TABLE sale_approvals;
 DROP TABLE sale_reminders;
 DROP TABLE sale_downloads;
 DROP TABLE sale_tokens;
