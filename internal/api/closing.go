@@ -14,12 +14,25 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
 	"navidocs/internal/sale"
 )
 
 type askInput struct {
 	ByID
 	Body *sale.Asking `required:"false"`
+}
+
+type taskInput struct {
+	ByID
+	Body sale.TaskDone
+}
+
+type takeInput struct {
+	Body struct {
+		Token string        `json:"token" maxLength:"200" doc:"the last part of the handover link"`
+		Org   account.OrgID `json:"organization_id,omitempty" maxLength:"64" doc:"where it goes; else X-Organization-Id, else the caller's only one"`
+	}
 }
 
 // ReceiptPath names a receipt of a sale.
@@ -74,7 +87,45 @@ func (a *API) closingOperations() {
 		})
 	add(a, op{id: "get-receipt", method: http.MethodGet, path: one + "/receipts/{receipt}", tag: tag, summary: "A receipt as PDF, the same that the buyer has"}, a.receipt)
 	add(a, op{id: "get-protocol", method: http.MethodGet, path: one + "/protocol", tag: tag, summary: "The protocol of delivery and acceptance as PDF, to sign"}, a.protocol)
+	add(a, op{id: "list-sale-tasks", method: http.MethodGet, path: one + "/tasks", tag: tag, summary: "What is left to do after the sale, and by when; before it, what would be"},
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[[]sale.Task], error) {
+			return answer(a.Sales.Tasks(ctx, who, sale.ID(in.ID)))
+		})
+	add(a, op{id: "update-sale-task", method: http.MethodPatch, path: one + "/tasks", tag: tag, summary: "Say of a task whether it is done"},
+		func(ctx context.Context, who account.Actor, in *taskInput) (*body[[]sale.Task], error) {
+			return answer(a.Sales.EndTask(ctx, who, sale.ID(in.ID), in.Body))
+		})
+	add(a, op{id: "get-after-sale", method: http.MethodGet, path: one + "/after", tag: tag, summary: "Papers that came after the package, and the supplements that were sent"},
+		func(ctx context.Context, who account.Actor, in *ByID) (*body[sale.After], error) {
+			return answer(a.Sales.After(ctx, who, sale.ID(in.ID)))
+		})
+	add(a, op{
+		id: "make-supplement", method: http.MethodPost, path: one + "/supplement", tag: tag, status: http.StatusAccepted,
+		summary: "Build a package of the papers that came after, and mail the buyer a link to it when it is ready",
+	}, func(ctx context.Context, who account.Actor, in *ByID) (*resource[sale.Package], error) {
+		p, err := a.Sales.Supplement(ctx, who, sale.ID(in.ID))
+		return &resource[sale.Package]{Location: "/api/jobs/" + p.JobID, Body: p}, err
+	})
+	add(a, op{
+		id: "accept-package", method: http.MethodPost, path: "/api/packages/accept", tag: "packages", status: http.StatusAccepted,
+		summary: "Take the record that a handover link of this server leads to into your organization, without a download",
+	}, a.acceptPackage)
 	a.describeClosing()
+}
+
+func (a *API) acceptPackage(ctx context.Context, who account.Actor, in *takeInput) (*importAnswer, error) {
+	if in.Body.Org != "" {
+		who.Narrow = in.Body.Org
+	}
+	org, err := who.Creating()
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.Sales.Accept(ctx, who, org, in.Body.Token)
+	if err != nil {
+		return nil, err
+	}
+	return versioned(x, fleet.VersionOf(x.CreatedAt), "/api/packages/imports/"+string(x.ID)), nil
 }
 
 // describeClosing says in the contract what is not JSON.
@@ -123,9 +174,10 @@ func (a *API) approvalPage(ctx context.Context, _ account.Actor, in *HandoverInp
 	return a.approvalAnswer(in, x, err), nil
 }
 
-func (a *API) approve(ctx context.Context, who account.Actor, in *FormInput) (*huma.StreamResponse, error) {
+// approve needs no field: its form is a button.
+func (a *API) approve(ctx context.Context, who account.Actor, in *HandoverInput) (*huma.StreamResponse, error) {
 	x, err := a.Sales.Approve(ctx, who, in.Token)
-	return a.approvalAnswer(&in.HandoverInput, x, err), nil
+	return a.approvalAnswer(in, x, err), nil
 }
 
 func (a *API) approvalAnswer(in *HandoverInput, x sale.Approving, err error) *huma.StreamResponse {

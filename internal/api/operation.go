@@ -100,6 +100,8 @@ var Permissions = map[string]Permission{
 	"get-handover-page": public, "get-handover-package": public,
 	"list-approvals": manager, "ask-approvals": {Role: account.Manager, Fresh: true}, "get-approval-page": public, "approve-package": public,
 	"give-receipt": public, "list-receipts": member, "get-receipt": member, "get-protocol": manager,
+	"list-sale-tasks": member, "update-sale-task": manager, "get-after-sale": manager, "make-supplement": manager,
+	"accept-package": {Role: account.Manager, Fresh: true},
 	"verify-package": public,
 
 	"import-package": {Role: account.Manager, Fresh: true}, "get-import": manager, "import-organization": {Role: account.Admin, Fresh: true},

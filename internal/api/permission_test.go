@@ -75,9 +75,10 @@ var bodies = map[string]string{
 	"change-selection": `{"documents":[]}`,
 	"tick-checklist":   `[{"id":"no-liens","done":true}]`,
 
-	"transfer-sale":   `{"message":"Fair winds"}`,
-	"extend-handover": `{"days":7,"downloads":2}`,
-	"ask-approvals":   `{"owner":"Ann","note":"signed on paper"}`,
+	"transfer-sale":    `{"message":"Fair winds"}`,
+	"extend-handover":  `{"days":7,"downloads":2}`,
+	"update-sale-task": `{"id":"mmsi","done":true}`,
+	"ask-approvals":    `{"owner":"Ann","note":"signed on paper"}`,
 
 	"create-grant": `{"user_email":"INVITED","preset":"crew"}`,
 
@@ -93,7 +94,7 @@ var bodies = map[string]string{
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job, sale string
-	webhook, delivery, imported, exported, receipt                                            string
+	webhook, delivery, imported, exported, receipt, token                                     string
 	invited, member, invitation                                                               string // the last two only where a path names one
 }
 
@@ -377,6 +378,14 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		owners := []map[string]any{{"name": "Ann", "share_percent": 100, "signs": true}}
 		admin.Want(http.StatusOK, "PATCH", "/api/boats/"+f.boat, map[string]any{"owners": owners})
 		w.s.Packaged(f.sale, []byte("the package"), 1)
+	case "update-sale-task":
+		admin.Want(http.StatusOK, "PATCH", "/api/boats/"+f.boat, map[string]string{"mmsi": "227123450"})
+		w.received(admin, f.sale)
+		admin.Want(http.StatusOK, "POST", "/api/sales/"+f.sale+"/complete", nil)
+	case "make-supplement":
+		w.received(admin, f.sale)
+	case "accept-package":
+		f.token = w.offered(t)
 	case "transfer-sale", "get-package", "get-package-contents":
 		w.s.Packaged(f.sale, []byte("the package"), 1)
 	case "resend-handover", "extend-handover", "revoke-handover", "complete-sale":
@@ -400,6 +409,21 @@ func (w *walk) received(admin *apptest.Client, id string) string {
 	var all []sale.Receipt
 	admin.Get("/api/sales/"+id+"/receipts", &all)
 	return string(all[0].ID)
+}
+
+// offered is the secret of a link by which the stranger hands a record over.
+func (w *walk) offered(t *testing.T) string {
+	t.Helper()
+	w.n++
+	w.verified(t, true)
+	var boat, x struct{ ID string }
+	w.stranger.Post("/api/boats", map[string]string{"name": "Offered"}, &boat)
+	w.stranger.Post("/api/sales", map[string]string{"boat_id": boat.ID, "buyer_email": "buyer@example.org"}, &x)
+	w.s.Packaged(x.ID, smallArchive(w.n), 1)
+	var h sale.Handed
+	w.stranger.Want(http.StatusOK, "POST", "/api/sales/"+x.ID+"/transfer", nil).Into(w.s, &h)
+	_, token, _ := strings.Cut(h.DownloadURL, "/p/")
+	return token
 }
 
 // team adds a member and an invitation where a path names one.
@@ -448,7 +472,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 }
 
 func (w *walk) call(c *apptest.Client, method, path, id string, f fixture) apptest.Answer {
-	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document, "RECEIVER", w.receiver, "INVITED", f.invited)
+	replace := strings.NewReplacer("BOAT", f.boat, "IMAGE", f.image, "DOCUMENT", f.document, "RECEIVER", w.receiver, "TOKEN", f.token, "ORGANIZATION", f.org, "INVITED", f.invited)
 	switch id {
 	case "import-package", "import-organization":
 		w.n++

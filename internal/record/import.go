@@ -107,7 +107,13 @@ func (l *limited) Read(p []byte) (int, error) {
 
 // ImportStored is Import of an archive that is in the store.
 func (s *Service) ImportStored(ctx context.Context, who account.Actor, org account.OrgID, digest blob.Digest) (x Import, err error) {
-	defer fault.Wrap(&err, "record.ImportStored %.12s", string(digest))
+	return s.ImportWith(ctx, who, org, digest, func(*db.Tx, Import) error { return nil })
+}
+
+// ImportWith is ImportStored with something that happens with it, in its
+// transaction: with a new import only.
+func (s *Service) ImportWith(ctx context.Context, who account.Actor, org account.OrgID, digest blob.Digest, with func(*db.Tx, Import) error) (x Import, err error) {
+	defer fault.Wrap(&err, "record.ImportWith %.12s", string(digest))
 	if err := who.Require(org, account.Manager, "organization"); err != nil {
 		return x, err
 	}
@@ -124,7 +130,12 @@ func (s *Service) ImportStored(ctx context.Context, who account.Actor, org accou
 	}
 	x = Import{OrgID: org, Title: m.Title, Schema: m.Schema, Fingerprint: a.Fingerprint(), State: Queued, userID: who.UserID, archive: digest}
 	x.Boats, x.Counts = []account.BoatID{}, map[string]int{}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error { return s.enqueue(ctx, tx, who, &x, a) })
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		if err := s.enqueue(ctx, tx, who, &x, a); err != nil || x.Already {
+			return err
+		}
+		return with(tx, x)
+	})
 	return x, err
 }
 

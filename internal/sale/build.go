@@ -211,8 +211,11 @@ func (s *Service) packed(ctx context.Context, tx *db.Tx, who account.Actor, p Pa
 	if err != nil || n == 0 {
 		return err
 	}
-	if err := job.Close(ctx, tx, p.JobID, ""); err != nil || p.Kind != AsBuilt {
+	if err := job.Close(ctx, tx, p.JobID, ""); err != nil {
 		return err
+	}
+	if p.Kind == Supplement {
+		return s.sendSupplement(ctx, tx, who, x, p.ID)
 	}
 	if x.Status == Initiated {
 		x.Status, x.UpdatedAt = Packed, tx.Now()

@@ -202,7 +202,7 @@ func (s *Service) Cancel(ctx context.Context, who account.Actor, id ID, reason s
 		if err := s.tell(ctx, tx, who, "sale.cancelled", x); err != nil {
 			return err
 		}
-		if err := endLink(ctx, tx, x.ID, endedByCancel); err != nil {
+		if err := endLinks(ctx, tx, x.ID, endedByCancel); err != nil {
 			return err
 		}
 		one := []Sale{*x}

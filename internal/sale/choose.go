@@ -27,7 +27,8 @@ type Decisions struct {
 }
 
 // Choose stores what goes to the buyer and what does not; whoever manages the
-// boat may. A package that is made already stays as it is.
+// boat may. A package that is made already stays as it is. When the sale is
+// completed, papers that the buyer does not have are chosen for a supplement.
 func (s *Service) Choose(ctx context.Context, who account.Actor, id ID, in Decisions) (out Selection, err error) {
 	defer fault.Wrap(&err, "sale.Choose %s", id)
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
@@ -35,10 +36,10 @@ func (s *Service) Choose(ctx context.Context, who account.Actor, id ID, in Decis
 		if err != nil {
 			return err
 		}
-		if !x.Status.open() {
-			return fault.New(fault.Conflict, "the sale is %s: nothing of it changes any more", x.Status)
-		}
 		if out, err = s.selection(ctx, tx, who, x); err != nil {
+			return err
+		}
+		if err := choosable(ctx, tx, x, in); err != nil {
 			return err
 		}
 		if err := s.checkDecisions(ctx, tx, who, x, out, in); err != nil {
@@ -58,6 +59,23 @@ func (s *Service) Choose(ctx context.Context, who account.Actor, id ID, in Decis
 		return err
 	})
 	return out, err
+}
+
+// choosable refuses decisions that no package can follow any more.
+func choosable(ctx context.Context, q db.Querier, x Sale, in Decisions) error {
+	if x.Status.open() {
+		return nil
+	}
+	if x.Status == Cancelled || len(in.Equipment) > 0 {
+		return fault.New(fault.Conflict, "the sale is %s: nothing of it changes any more", x.Status)
+	}
+	has, _, err := sentOf(ctx, q, x)
+	for _, d := range in.Documents {
+		if err == nil && has[d.ID] {
+			err = fault.New(fault.Conflict, "the buyer has %s already: what was handed over stays as it is", d.ID)
+		}
+	}
+	return err
 }
 
 func (s *Service) checkDecisions(ctx context.Context, q db.Querier, who account.Actor, x Sale, now Selection, in Decisions) error {

@@ -60,6 +60,12 @@ func (s *Service) gather(ctx context.Context, who account.Actor, p *Package) (_ 
 	if g.selection, err = s.selection(ctx, s.db, who, x); err != nil {
 		return nil, g, err
 	}
+	if p.Kind == Supplement {
+		g.selection.Missing = nil
+		if g.selection.Documents, err = afterOf(ctx, s.db, x); err != nil {
+			return nil, g, err
+		}
+	}
 	key, err := s.Signer(ctx, x.OrgID)
 	if err != nil {
 		return nil, g, err

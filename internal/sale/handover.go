@@ -177,6 +177,13 @@ func (s *Service) Extend(ctx context.Context, who account.Actor, id ID, e Extens
 	}
 	h.Sale, err = s.onLink(ctx, who, id, "sale.link_extended", e, func(tx *db.Tx, x *Sale) error {
 		l := x.Link
+		p, err := packageOf(ctx, tx, l.packageID)
+		if err != nil {
+			return err
+		}
+		if p.released {
+			return fault.New(fault.Conflict, "the package that the link led to is not kept any more: transfer again")
+		}
 		if e.Days > 0 {
 			from := l.ExpiresAt
 			if from.Before(tx.Now()) {
@@ -188,7 +195,7 @@ func (s *Service) Extend(ctx context.Context, who account.Actor, id ID, e Extens
 			return fault.Fields(fault.Field{Location: "body.downloads", Message: "a link is good for at most 1000 downloads"})
 		}
 		l.DownloadsLeft = l.Allowed - l.Finished
-		_, err := tx.Exec(ctx, `UPDATE sale_links SET expires_at = $1, allowed = allowed + $2, piece_bytes = 0,
+		_, err = tx.Exec(ctx, `UPDATE sale_links SET expires_at = $1, allowed = allowed + $2, piece_bytes = 0,
 			reminded_at = CASE WHEN $3 > 0 THEN NULL ELSE reminded_at END WHERE id = $4`, db.Micros(l.ExpiresAt), e.Downloads, int64(e.Days), l.ID)
 		return err
 	})

@@ -286,7 +286,9 @@ func TestOnlyATransferredSaleIsCompleted(t *testing.T) {
 		if _, err := b.Handover(t.Context(), token); err != nil {
 			t.Errorf("the buyer is shut out: %v", err)
 		}
-		next := b.start(b.boat)
+		_, err = b.Start(t.Context(), b.ada, Input{BoatID: b.boat.ID, BuyerEmail: "cy@example.org"})
+		wantKind(t, err, fault.Conflict)
+		next := b.start(b.newBoat("Nemo", "FR"))
 		_, err = b.Complete(t.Context(), b.ada, next.ID, "")
 		wantKind(t, err, fault.Conflict)
 	})

@@ -95,7 +95,7 @@ func (l Link) ending(now time.Time) Ended {
 	return ""
 }
 
-// attachLinks reads the newest link of each sale and, of those that were called
+// attachLinks reads the newest link to the as-built package of each sale and, of those that were called
 // off, what was downloaded before.
 func attachLinks(ctx context.Context, q db.Querier, all []Sale) error {
 	at, ids, off := map[ID]*Sale{}, make([]ID, len(all)), []ID{}
@@ -107,6 +107,7 @@ func attachLinks(ctx context.Context, q db.Querier, all []Sale) error {
 	}
 	var w db.Where
 	db.In(&w, "l.sale_id", ids)
+	w.Add("p.kind = ?", AsBuilt)
 	found, err := db.Collect(ctx, q, scanLink, selectLink+" WHERE "+w.SQL()+" ORDER BY l.created_at, l.id", w.Args()...)
 	if err != nil {
 		return err
@@ -128,9 +129,16 @@ func attachLinks(ctx context.Context, q db.Querier, all []Sale) error {
 	return err
 }
 
-// endLink ends the link of a sale that works, if there is one. What is under way
-// is cut within a minute.
+// endLink ends the link to the as-built package of a sale that works, if there is
+// one; those to supplements stay. What is under way is cut within a minute.
 func endLink(ctx context.Context, tx *db.Tx, id ID, why Ended) error {
+	_, err := tx.Exec(ctx, `UPDATE sale_links SET ended_at = $1, ended = $2 WHERE sale_id = $3 AND ended_at IS NULL
+		AND package_id IN (SELECT p.id FROM sale_packages p WHERE p.sale_id = $3 AND p.kind = $4)`, db.Micros(tx.Now()), why, id, AsBuilt)
+	return err
+}
+
+// endLinks ends every link of a sale that works.
+func endLinks(ctx context.Context, tx *db.Tx, id ID, why Ended) error {
 	_, err := tx.Exec(ctx, "UPDATE sale_links SET ended_at = $1, ended = $2 WHERE sale_id = $3 AND ended_at IS NULL", db.Micros(tx.Now()), why, id)
 	return err
 }

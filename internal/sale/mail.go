@@ -73,7 +73,7 @@ func (s *Service) beginLetter(ctx context.Context, who account.Actor, id ID) (l 
 
 // mail gives the link of a sale another secret and mails it to the buyer.
 func (s *Service) mail(ctx context.Context, tx *db.Tx, kind string, x Sale, l letter) (url string, err error) {
-	if kind == mailHandover {
+	if kind != mailReminder {
 		if err := mayMail(ctx, tx, x.ID); err != nil {
 			return "", err
 		}
@@ -89,7 +89,7 @@ func (s *Service) mail(ctx context.Context, tx *db.Tx, kind string, x Sale, l le
 		"boat_name": x.BoatName, "recipient_name": name, "link": url, "expires_on": x.Link.ExpiresAt.Format(time.DateOnly),
 		"downloads": strconv.Itoa(x.Link.DownloadsLeft),
 	}
-	if kind == mailHandover {
+	if kind != mailReminder {
 		if err := l.fill(vars, x.Link.message); err != nil {
 			return "", err
 		}

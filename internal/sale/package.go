@@ -64,6 +64,7 @@ type Package struct {
 
 	orgID    account.OrgID
 	manifest []byte
+	begun    time.Time
 	released bool // its bytes are gone
 }
 
@@ -73,21 +74,26 @@ type Manifest = bundle.Manifest
 // Manifest is the archive's, as it was signed.
 func (p Package) Manifest() (m Manifest, err error) {
 	defer fault.Wrap(&err, "read the manifest of package %s", p.ID)
+	if len(p.manifest) == 0 {
+		return m, fault.New(fault.NotFound, "the manifest of the package was kept for 7 years")
+	}
 	return m, json.Unmarshal(p.manifest, &m)
 }
 
 const selectPackage = `SELECT p.id, p.sale_id, p.kind, p.state, p.job_id, p.phase, p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.error,
-	p.file_name, p.files, p.bytes, p.digest, p.fingerprint, p.ready_at, p.manifest, p.list_hash, p.released_at IS NOT NULL, s.org_id
+	p.file_name, p.files, p.bytes, p.digest, p.fingerprint, p.ready_at, p.manifest, p.list_hash, p.created_at, p.released_at IS NOT NULL, s.org_id
 	FROM sale_packages p JOIN sale_workflows s ON s.id = p.sale_id`
 
 func scanPackage(r db.Row) (p Package, err error) {
 	var ready *int64
+	var begun int64
 	var manifest string
 	err = r.Scan(&p.ID, &p.SaleID, &p.Kind, &p.State, &p.JobID, &p.Progress.Phase, &p.Progress.Files, &p.Progress.TotalFiles, &p.Progress.Bytes,
-		&p.Progress.TotalBytes, &p.Error, &p.FileName, &p.Files, &p.Bytes, &p.SHA256, &p.Fingerprint, &ready, &manifest, &p.ListHash, &p.released, &p.orgID)
+		&p.Progress.TotalBytes, &p.Error, &p.FileName, &p.Files, &p.Bytes, &p.SHA256, &p.Fingerprint, &ready, &manifest, &p.ListHash, &begun, &p.released, &p.orgID)
 	if err != nil {
 		return p, err
 	}
+	p.begun = db.Time(begun)
 	p.GeneratedAt, p.manifest, p.Missing, p.Withheld = db.TimePtr(ready), []byte(manifest), []bundle.Gap{}, []bundle.Gap{}
 	if manifest == "" {
 		return p, nil

@@ -193,13 +193,6 @@ func (s *Service) remindBuyer(ctx context.Context, link string) error {
 	})
 }
 
-// Tidy forgets the secrets of links that ended 90 days ago.
-func (s *Service) Tidy(ctx context.Context) (err error) {
-	defer fault.Wrap(&err, "sale.Tidy")
-	return s.db.InBatches(ctx, `DELETE FROM sale_tokens WHERE hash IN (SELECT t.hash FROM sale_tokens t JOIN sale_links l ON l.id = t.link_id
-		WHERE coalesce(l.ended_at, l.expires_at) < $1 LIMIT $2)`, db.Micros(s.db.Now().Add(-tokensFor)))
-}
-
 // PassMissed marks what is due by now as passed, in a database that was restored:
 // somebody may have been told since the backup was made.
 func PassMissed(ctx context.Context, d *db.DB) (err error) {

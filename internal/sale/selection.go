@@ -56,6 +56,7 @@ type Candidate struct {
 	Choice
 
 	fileName, mediaType, digest string
+	arrived                     time.Time
 	instead                     *Candidate // what goes in for it
 }
 
@@ -180,10 +181,12 @@ func paperType(code string) document.Type {
 	return types[i]
 }
 
-const selectPapers = `SELECT d.id, d.title, d.type, d.class, d.bytes, d.page_count, d.file_name, d.media_type, d.digest FROM documents d`
+const selectPapers = `SELECT d.id, d.title, d.type, d.class, d.bytes, d.page_count, d.file_name, d.media_type, d.digest, d.created_at FROM documents d`
 
 func scanPaper(r db.Row) (p Candidate, err error) {
-	err = r.Scan(&p.DocumentID, &p.Title, &p.Type, &p.Class, &p.Bytes, &p.Pages, &p.fileName, &p.mediaType, &p.digest)
+	var arrived int64
+	err = r.Scan(&p.DocumentID, &p.Title, &p.Type, &p.Class, &p.Bytes, &p.Pages, &p.fileName, &p.mediaType, &p.digest, &arrived)
+	p.arrived = db.Time(arrived)
 	return p, err
 }
 

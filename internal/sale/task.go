@@ -100,7 +100,9 @@ func (s *Service) plan(ctx context.Context, who account.Actor, x Sale, on *fleet
 	if err != nil {
 		return nil, err
 	}
-	release := func(id, title string) { out = append(out, Task{ID: id, Kind: Release, Title: title, DueOn: due, Assumed: true}) }
+	release := func(id, title string) {
+		out = append(out, Task{ID: id, Kind: Release, Title: title, DueOn: due, Assumed: true})
+	}
 	if boat.MMSI != "" {
 		release("mmsi", "MMSI "+boat.MMSI)
 	}
@@ -119,7 +121,7 @@ func (s *Service) plan(ctx context.Context, who account.Actor, x Sale, on *fleet
 
 // planWarranties are those that pass on to the buyer, with what they cover.
 func (s *Service) planWarranties(ctx context.Context, who account.Actor, x Sale, on *fleet.Date, today time.Time) ([]Task, error) {
-	all, _, err := s.warranties.Warranties(ctx, who, warranty.Filter{BoatID: x.BoatID, Within: -1, Page: fleet.Page{Limit: everything}})
+	all, _, err := s.warranties.Warranties(ctx, who, warranty.Filter{BoatID: x.BoatID, Within: -1, IncludeExpired: true, Page: fleet.Page{Limit: everything}})
 	if err != nil {
 		return nil, err
 	}
