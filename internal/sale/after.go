@@ -34,7 +34,7 @@ func (s *Service) After(ctx context.Context, who account.Actor, id ID) (out Afte
 	if out.Documents, err = afterOf(ctx, s.db, x); err != nil {
 		return out, err
 	}
-	made, err := db.Collect(ctx, s.db, scanPackage, selectPackage+" WHERE p.sale_id = $1 AND p.kind = $2 ORDER BY p.created_at DESC, p.id DESC", id, Supplement)
+	made, err := db.Collect(ctx, s.db, scanBrief, selectBrief+" WHERE p.sale_id = $1 AND p.kind = $2 ORDER BY p.created_at DESC, p.id DESC", id, Supplement)
 	if err != nil {
 		return out, err
 	}

@@ -73,7 +73,11 @@ func TestPapersThatComeLaterGoAsASupplement(t *testing.T) {
 		if got := all.ids(); len(got) != 1 || got[0] != survey || len(all.Supplements) != 1 || all.Supplements[0].Link == nil {
 			t.Fatalf("%+v", all)
 		}
-		p, l := all.Supplements[0].Package, b.lettersOf("handover_supplement")
+		p, err := packageOf(t.Context(), b.db, all.Supplements[0].Package.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := b.lettersOf("handover_supplement")
 		m, err := p.Manifest()
 		if err != nil || len(l) != 1 || l[0].To != "bo@example.org" {
 			t.Fatalf("%+v, %v, %+v", m, err, l)

@@ -141,6 +141,7 @@ type stored struct {
 	digest blob.Digest
 	listed string
 	name   string
+	gaps   string // JSON
 }
 
 // store writes the archive into storage while it grows.
@@ -163,6 +164,11 @@ func (s *Service) keep(ctx context.Context, p *Package, files *dossier.Package, 
 		return out, written // it says what is wrong with which file
 	}
 	out.digest, out.listed, out.name = digest, in.selection.ListHash, in.fileName()
+	if err != nil {
+		return out, err
+	}
+	gaps, err := json.Marshal(map[string][]bundle.Gap{"missing": in.input.Missing, "withheld": in.input.Withheld})
+	out.gaps = string(gaps)
 	return out, err
 }
 
@@ -205,9 +211,9 @@ func (s *Service) packed(ctx context.Context, tx *db.Tx, who account.Actor, p Pa
 		return err
 	}
 	n, err := tx.Exec(ctx, `UPDATE sale_packages SET state = $1, phase = '', files_done = $2, files_total = $2, bytes_done = $3, bytes_total = $3,
-		file_name = $4, digest = $5, bytes = $3, files = $2, fingerprint = $6, manifest = $7, list_hash = $8, ready_at = $9
-		WHERE id = $10 AND state = 'building'`, Ready, out.Files, out.Bytes, out.name, out.digest, out.Fingerprint, string(out.Manifest), out.listed,
-		db.Micros(tx.Now()), p.ID)
+		file_name = $4, digest = $5, bytes = $3, files = $2, fingerprint = $6, manifest = $7, list_hash = $8, ready_at = $9, gaps = $10
+		WHERE id = $11 AND state = 'building'`, Ready, out.Files, out.Bytes, out.name, out.digest, out.Fingerprint, string(out.Manifest), out.listed,
+		db.Micros(tx.Now()), out.gaps, p.ID)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -189,7 +189,11 @@ func (s *Service) gatherMeters(ctx context.Context, in *dossier.Input) error {
 func (s *Service) gatherPapers(ctx context.Context, p *Package, o GenerateOptions, g *gathered) error {
 	for i := range g.selection.Documents {
 		x := &g.selection.Documents[i]
-		if x.Going != In && x.Going != Use || no(o.Manuals) && x.Type == "MAN-EQ" {
+		if x.Going != In && x.Going != Use {
+			continue
+		}
+		if no(o.Manuals) && x.Type == "MAN-EQ" {
+			g.input.Withheld = append(g.input.Withheld, bundle.Gap{What: x.TypeName, Why: "manuals were left out of this package"})
 			continue
 		}
 		sent := x.sent()

@@ -80,9 +80,21 @@ func (p Package) Manifest() (m Manifest, err error) {
 	return m, json.Unmarshal(p.manifest, &m)
 }
 
-const selectPackage = `SELECT p.id, p.sale_id, p.kind, p.state, p.job_id, p.phase, p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.error,
-	p.file_name, p.files, p.bytes, p.digest, p.fingerprint, p.ready_at, p.manifest, p.list_hash, p.created_at, p.released_at IS NOT NULL, s.org_id
-	FROM sale_packages p JOIN sale_workflows s ON s.id = p.sale_id`
+const (
+	packageColumns = `SELECT p.id, p.sale_id, p.kind, p.state, p.job_id, p.phase, p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.error,
+		p.file_name, p.files, p.bytes, p.digest, p.fingerprint, p.ready_at, `
+	fromPackages = `, p.list_hash, p.created_at, p.released_at IS NOT NULL, s.org_id FROM sale_packages p JOIN sale_workflows s ON s.id = p.sale_id`
+
+	selectPackage = packageColumns + "p.manifest" + fromPackages
+	// selectBrief reads packages without their manifests, which may be large.
+	selectBrief = packageColumns + "p.gaps" + fromPackages
+)
+
+func scanBrief(r db.Row) (Package, error) {
+	p, err := scanPackage(r)
+	p.manifest = nil
+	return p, err
+}
 
 func scanPackage(r db.Row) (p Package, err error) {
 	var ready *int64
@@ -98,7 +110,8 @@ func scanPackage(r db.Row) (p Package, err error) {
 	if manifest == "" {
 		return p, nil
 	}
-	m, err := p.Manifest()
+	var m Manifest
+	err = json.Unmarshal(p.manifest, &m)
 	p.Missing, p.Withheld = append(p.Missing, m.Missing...), append(p.Withheld, m.Withheld...)
 	return p, err
 }
@@ -126,7 +139,7 @@ func attachPackages(ctx context.Context, q db.Querier, all []Sale) error {
 	var w db.Where
 	db.In(&w, "p.sale_id", ids)
 	w.Add("p.kind = ? AND p.state = ?", AsBuilt, Ready)
-	packages, err := db.Collect(ctx, q, scanPackage, selectPackage+" WHERE "+w.SQL()+" ORDER BY p.sale_id, p.created_at, p.id", w.Args()...)
+	packages, err := db.Collect(ctx, q, scanBrief, selectBrief+" WHERE "+w.SQL()+" ORDER BY p.sale_id, p.created_at, p.id", w.Args()...)
 	for i, p := range packages {
 		at[p.SaleID].Generated, at[p.SaleID].Package = true, &packages[i]
 	}
@@ -166,7 +179,7 @@ func (s *Service) Packages(ctx context.Context, who account.Actor, id ID) (_ []P
 	if _, err := s.load(ctx, s.db, who, id, account.Member); err != nil {
 		return nil, err
 	}
-	return db.Collect(ctx, s.db, scanPackage, selectPackage+" WHERE p.sale_id = $1 ORDER BY p.created_at DESC, p.id DESC", id)
+	return db.Collect(ctx, s.db, scanBrief, selectBrief+" WHERE p.sale_id = $1 ORDER BY p.created_at DESC, p.id DESC", id)
 }
 
 // Contents is the manifest of the newest package; whoever manages the boat may

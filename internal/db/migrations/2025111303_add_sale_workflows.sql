@@ -79,6 +79,7 @@ CREATE TABLE sale_packages (
     files BIGINT NOT NULL DEFAULT 0,
     fingerprint TEXT NOT NULL DEFAULT '', -- of the key that signed it
     manifest TEXT NOT NULL DEFAULT '',
+    gaps TEXT NOT NULL DEFAULT '{}', -- what the manifest says is missing and withheld
     list_hash TEXT NOT NULL DEFAULT '', -- of what goes in: what owners approve
     user_id TEXT,
     created_at BIGINT NOT NULL,
