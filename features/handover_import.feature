@@ -41,3 +41,10 @@ Feature: A boat's record arrives elsewhere
     And a buyer with an organization of their own imports the export
     And the buyer exports their organization too
     Then both exports hold the same records and the same files
+
+  Scenario: A record moves to another organization only when accepted
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Policy" of type "INS-POL"
+    When the captain sells it to "buyer@example.org" and has the package built
+    And the captain hands it over
+    Then "buyer@example.org" has no boat, and takes the record by the link
+    And the record is theirs with the paper "Raft service", no download was used, and the seller is told

@@ -126,3 +126,55 @@ Feature: A boat changes hands
     When the captain calls off the sale that was transferred
     Then the answer tells of 1 download that nothing takes back
     And the link has ended, and its page in English says "The sale was called off."
+
+  Scenario: A document whose sharing nobody decided stops the transfer until it is confirmed as left out
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Survey of May" of type "SUR-PRE"
+    When the captain sells it to "buyer@example.org" and has the package built
+    Then handing it over is refused, naming "Survey of May"
+    When the captain hands it over, leaving out what nobody decided on
+    Then "buyer@example.org" has a mail about "papers are ready"
+
+  Scenario: All co-owners approve before transfer
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Manual" of type "MAN-EQ"
+    And the boat belongs in halves to "ann@example.org" and "ben@example.org"
+    When the captain sells it to "buyer@example.org" and has the package built
+    Then handing it over is refused, naming "ann, ben"
+    When the captain asks the owners to approve
+    And "ann@example.org" looks at the list and approves it
+    Then handing it over is refused, naming "ben"
+    When "ben@example.org" looks at the list and approves it
+    And the captain hands it over
+    Then "buyer@example.org" has a mail about "papers are ready"
+
+  Scenario: The buyer accepts and both get the receipt
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Manual" of type "MAN-EQ"
+    When the captain sells it to "buyer@example.org" and has the package built
+    And the captain hands it over
+    And the buyer confirms as "Bo Søndergaard" to have it
+    Then the captain has the same receipt of "Bo Søndergaard", and the timeline tells of it
+
+  Scenario: Papers that arrive after the sale go out as a supplement
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Manual" of type "MAN-EQ"
+    When the captain sells it to "buyer@example.org" and has the package built
+    And the captain hands it over
+    And the captain completes it
+    And a paper "Late service" of type "SAF-RAFT" arrives
+    Then "Late service" waits for the buyer
+    When the captain sends what waits
+    Then "buyer@example.org" fetches "Late service" by the link of the second mail, and the first link still works
+
+  Scenario: Warranties to re-register become dated tasks
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Beacon" of type "SAF-EPIRB-REG"
+    And the boat has the MMSI "227123450" and a transferable warranty of the "Watermaker"
+    When the captain sells it to "buyer@example.org" and has the package built
+    And the captain hands it over, leaving out what nobody decided on
+    And the captain completes it
+    Then these are to be done by "2026-05-31": Watermaker, MMSI 227123450, EPIRB
+    And both are told of what is to be done, once
+
+  Scenario: The seller's copy is frozen at completion
+    Given a captain with mail whose boat has the papers "Raft service" of type "SAF-RAFT" and "Manual" of type "MAN-EQ"
+    When the captain sells it to "buyer@example.org" and has the package built
+    And the captain hands it over
+    And the captain completes it
+    Then the boat's record can be read and not be changed

@@ -89,6 +89,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.guestSteps(sc)
 	w.saleSteps(sc)
 	w.handoverSteps(sc)
+	w.closingSteps(sc)
 	w.importSteps(sc)
 	w.packageSteps(sc)
 	w.personSteps(sc)

@@ -141,6 +141,8 @@ func (b *bench) boat(who account.Actor, name string) fleet.Boat {
 	must(b.warranties.AddLetter(ctx, who, w.ID, claim.ID, warranty.LetterInput{Direction: "sent", Channel: "email", Subject: "Leak", ContactID: contact.ID}))
 	x := must(b.sales.Start(ctx, who, sale.Input{BoatID: boat.ID, BuyerEmail: "buyer@example.org", BuyerName: "A Buyer"}))
 	must(b.sales.Cancel(ctx, who, x.ID, "no money", ""))
+	b.exec(`INSERT INTO sale_tasks (sale_id, item, position, kind, title, warranty_id, due_on, assumed, note, at)
+		VALUES ($1, 'warranty-1', 0, 'register', 'Pump', $2, '2026-06-01', TRUE, 'rang them', 0)`, x.ID, w.ID)
 	return boat
 }
 
