@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/text/language"
 
-	"navidocs/internal/bundle"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 )
@@ -79,13 +78,15 @@ type chapterView struct {
 
 type fileView struct{ Name, Size string }
 
+type withheldView struct{ What, Why string }
+
 // approvalView is what an owner approves, or has approved.
 type approvalView struct {
 	Owner, Model, Size string
 	Approved, At       string // when, for people and for programs; empty before
 	Files              int
 	Chapters           []chapterView
-	Withheld           []bundle.Gap
+	Withheld           []withheldView
 	Excluded           []string
 }
 
@@ -141,7 +142,10 @@ func (v *handoverView) approve(x sale.Approving) {
 	v.Title = x.BoatName
 	p := &approvalView{
 		Owner: x.Owner, Model: modelOf(x.Make, x.Model, x.Year), Size: sale.Size(x.Package.Bytes), Files: x.Package.Files, Chapters: v.chapters(x.Chapters),
-		Withheld: x.Package.Withheld, Excluded: x.Excluded,
+		Excluded: x.Excluded,
+	}
+	for _, g := range x.Package.Withheld {
+		p.Withheld = append(p.Withheld, withheldView{g.What, g.Why})
 	}
 	if x.ApprovedAt != nil {
 		p.Approved, p.At = x.ApprovedAt.Format("2006-01-02 15:04 UTC"), x.ApprovedAt.Format(time.RFC3339)
