@@ -31,7 +31,7 @@ func (a *App) endings() {
 	named := func(purge func(context.Context, string) error) account.Purge {
 		return func(ctx context.Context, org account.OrgID) error { return purge(ctx, string(org)) }
 	}
-	a.Accounts.OnPurge(a.Records.Purge, a.Webhooks.Purge, a.Notifications.Purge, a.Sales.Purge, a.Warranties.Purge, a.Documents.PurgeOrganization, a.Boats.Purge, named(a.Events.Purge),
+	a.Accounts.OnPurge(a.Records.Purge, a.Integrations.Purge, a.Webhooks.Purge, a.Notifications.Purge, a.Sales.Purge, a.Warranties.Purge, a.Documents.PurgeOrganization, a.Boats.Purge, named(a.Events.Purge),
 		named(func(ctx context.Context, org string) error { return job.Purge(ctx, a.DB, org) }))
 }
 
