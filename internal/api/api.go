@@ -134,6 +134,7 @@ func New(s Services, c Config) *API {
 	a.eventOperations()
 	a.webhookOperations()
 	a.integrationOperations()
+	a.feedOperations()
 	a.metaOperations()
 	return a
 }

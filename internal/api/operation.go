@@ -121,6 +121,8 @@ var Permissions = map[string]Permission{
 	"get-home-assistant": manager, "replace-home-assistant": {Role: account.Manager, Fresh: true}, "delete-home-assistant": manager,
 	"test-home-assistant": manager, "confirm-home-assistant": public,
 
+	"list-feeds": signedIn, "create-feed": {Fresh: true}, "delete-feed": signedIn, "get-calendar": public,
+
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,
 }

@@ -136,6 +136,7 @@ var allRoles = []account.Role{account.Viewer, account.Member, account.Manager, a
 var personal = map[string]bool{
 	"stream-notifications": true, "read-notification": true, "delete-notification": true, "resend-notification": true, "report-bounce": true,
 	"read-all-notifications": true, "set-phone": true, "confirm-phone": true, "forget-phone": true, "subscribe-push": true, "unsubscribe-push": true,
+	"delete-feed": true, // by TestACalendarIsItsOwners
 }
 
 // endings change who is there at all; TestEndsAndWhoMayBringThemAbout walks them.

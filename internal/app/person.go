@@ -13,6 +13,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
+	"navidocs/internal/integration"
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
@@ -21,7 +22,7 @@ import (
 
 // personal are all that keep personal data.
 func personal() []account.PersonalData {
-	return []account.PersonalData{notify.People{}, fleet.People{}, warranty.People{}, document.People{}, sale.People{}}
+	return []account.PersonalData{notify.People{}, fleet.People{}, warranty.People{}, document.People{}, sale.People{}, integration.People{}}
 }
 
 // endings tells accounts who keeps personal data, and who removes what belongs
