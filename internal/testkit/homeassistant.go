@@ -19,6 +19,7 @@ type Trigger struct {
 	// was not JSON, and then Form says what came.
 	JSON map[string]any
 	Form string
+	Body string // as it came
 }
 
 // HomeAssistant is a model of the two places at which Home Assistant takes
@@ -112,7 +113,7 @@ func (h *HomeAssistant) webhook(w http.ResponseWriter, r *http.Request, id strin
 	if err != nil {
 		return
 	}
-	t := Trigger{Webhook: id, Header: r.Header.Clone()}
+	t := Trigger{Webhook: id, Header: r.Header.Clone(), Body: string(raw)}
 	if strings.Contains(r.Header.Get("Content-Type"), "json") {
 		if len(raw) > 0 && json.Unmarshal(raw, &t.JSON) != nil {
 			return // the handler's exception is logged; the answer is 200
