@@ -85,6 +85,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.damageSteps(sc)
 	w.warrantySteps(sc)
 	w.webhookSteps(sc)
+	w.homeAssistantSteps(sc)
 	w.notificationSteps(sc)
 	w.guestSteps(sc)
 	w.saleSteps(sc)

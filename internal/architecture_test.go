@@ -64,7 +64,7 @@ func imports() map[string]string {
 		"notify":                 "account event egress mailbox job db kv fault",
 		"notify/notifytest":      "notify fault",
 		"webhook":                "account event egress job db kv fault",
-		"integration":            "sale document fleet account event egress job db fault",
+		"integration":            "warranty document fleet webhook account event egress job db fault",
 		"api":                    services + " fault",
 		"backup":                 "config db blob event fault",
 		"ops":                    ops,

@@ -435,8 +435,26 @@ func (s *Service) ActorFor(ctx context.Context, email string) (who Actor, err er
 	if err != nil {
 		return who, err
 	}
+	if who, err = s.actorOf(ctx, user); err == nil {
+		who.Address = "console"
+	}
+	return who, err
+}
+
+// ActorOf is a user with the rights that they have now, for what is done in
+// their name without them; NotFound when there is no such user any more.
+func (s *Service) ActorOf(ctx context.Context, id UserID) (who Actor, err error) {
+	defer fault.Wrap(&err, "account.ActorOf %s", id)
+	user, err := db.One(ctx, s.db, scanUser, "SELECT "+userColumns+" FROM users WHERE id = $1 AND deleted_at IS NULL", id)
+	if err != nil {
+		return who, err
+	}
+	return s.actorOf(ctx, user)
+}
+
+func (s *Service) actorOf(ctx context.Context, user User) (who Actor, err error) {
 	who = Actor{
-		UserID: user.ID, Email: user.Email, Name: user.Name, Verified: user.EmailVerified, Address: "console",
+		UserID: user.ID, Email: user.Email, Name: user.Name, Verified: user.EmailVerified,
 		Roles: map[OrgID]Role{}, Grants: map[BoatID]Granted{},
 	}
 	_, err = db.Collect(ctx, s.db, func(r db.Row) (_ struct{}, err error) {

@@ -22,6 +22,7 @@ import (
 	"navidocs/internal/archive"
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
+	"navidocs/internal/integration"
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
 	"navidocs/internal/record"
@@ -41,6 +42,7 @@ type Services struct {
 	Records       *record.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
+	Integrations  *integration.Service
 	Jobs          *job.Queue
 }
 
@@ -88,6 +90,7 @@ type API struct {
 	Services
 	config Config
 	huma   huma.API
+	first  *http.ServeMux // asked before mux
 	mux    *http.ServeMux
 	// pages knows which pages are ours.
 	pages *http.CrossOriginProtection
@@ -104,7 +107,7 @@ var shapeErrors = sync.OnceFunc(func() {
 // contract.
 func New(s Services, c Config) *API {
 	c = c.withDefaults()
-	a := &API{Services: s, config: c, mux: http.NewServeMux(), pages: ownPages(c)}
+	a := &API{Services: s, config: c, first: http.NewServeMux(), mux: http.NewServeMux(), pages: ownPages(c)}
 	h := huma.DefaultConfig("NaviDocs", c.Version)
 	h.CreateHooks = nil // else every object gets a $schema member
 	h.OpenAPIPath, h.DocsPath, h.SchemasPath = "", "", ""
@@ -114,7 +117,7 @@ func New(s Services, c Config) *API {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}}
 	h.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", nameSchema)
 	shapeErrors()
-	a.huma = humago.New(a.mux, h)
+	a.huma = humago.New(routes{a.first, a.mux}, h)
 	a.huma.UseMiddleware(a.authenticate, a.limit, a.repeat)
 	a.accountOperations()
 	a.fleetOperations()
@@ -131,6 +134,8 @@ func New(s Services, c Config) *API {
 	a.notificationOperations()
 	a.eventOperations()
 	a.webhookOperations()
+	a.integrationOperations()
+	a.feedOperations()
 	a.metaOperations()
 	return a
 }
@@ -157,7 +162,7 @@ func (c Config) withDefaults() Config {
 }
 
 // Handler serves everything.
-func (a *API) Handler() http.Handler { return a.chain(router(a.mux)) }
+func (a *API) Handler() http.Handler { return a.chain(router(a.first, a.mux)) }
 
 // Contract is the OpenAPI description, 3.1 and 3.0.3, as YAML. The events under
 // webhooks are in the first alone: 3.0 knows none.

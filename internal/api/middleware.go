@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"navidocs/internal/integration"
 )
 
 type contextKey int
@@ -263,8 +265,12 @@ func (a *API) trusted(host string) bool {
 }
 
 // router answers what no route takes in our own form, and passes the rest on.
-func router(mux *http.ServeMux) http.Handler {
+func router(first, mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := first.Handler(r); pattern != "" {
+			first.ServeHTTP(w, r)
+			return
+		}
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
@@ -283,6 +289,25 @@ func router(mux *http.ServeMux) http.Handler {
 			writeProblem(w, r, newProblem(http.StatusNotFound, "there is nothing at this address; GET /api/docs lists what there is"))
 		}
 	})
+}
+
+// routes puts into first what the standard mux would not tell from another
+// pattern, and refuse: a fixed word where the other has a parameter, and the
+// other way round.
+type routes struct{ first, rest *http.ServeMux }
+
+// HandleFunc implements humago.Mux.
+func (r routes) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	mux := r.rest
+	if pattern == http.MethodPost+" "+integration.ConfirmPath+"{nonce}" { // as POST .../{id}/test
+		mux = r.first
+	}
+	mux.HandleFunc(pattern, h)
+}
+
+// ServeHTTP implements humago.Mux.
+func (r routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	router(r.first, r.rest).ServeHTTP(w, req)
 }
 
 // probeWriter takes the mux's own answer to see what it would be.

@@ -120,6 +120,13 @@ var Permissions = map[string]Permission{
 	"rotate-webhook-secret": {Role: account.Manager, Fresh: true}, "resume-webhook": manager,
 	"list-deliveries": manager, "get-delivery": manager, "replay-delivery": manager, "replay-deliveries": manager,
 
+	"list-home-assistants": manager, "get-first-home-assistant": manager, "create-home-assistant": {Role: account.Manager, Fresh: true},
+	"replace-first-home-assistant": {Role: account.Manager, Fresh: true}, "delete-first-home-assistant": manager,
+	"get-home-assistant": manager, "replace-home-assistant": {Role: account.Manager, Fresh: true}, "delete-home-assistant": manager,
+	"test-home-assistant": manager, "confirm-home-assistant": public,
+
+	"list-feeds": signedIn, "create-feed": {Fresh: true}, "delete-feed": signedIn, "get-calendar": public,
+
 	"get-job": viewer, "list-jobs": admin,
 	"get-health": public,
 }

@@ -82,10 +82,13 @@ var bodies = map[string]string{
 
 	"create-grant": `{"user_email":"INVITED","preset":"crew"}`,
 
-	"create-webhook":    `{"url":"RECEIVER","event_types":["*"]}`,
-	"replace-webhook":   `{"url":"RECEIVER","event_types":["boat.created"]}`,
-	"update-webhook":    `{"status":"paused"}`,
-	"replay-deliveries": `{"since":"2026-01-01T00:00:00Z"}`,
+	"create-webhook":               `{"url":"RECEIVER","event_types":["*"]}`,
+	"replace-webhook":              `{"url":"RECEIVER","event_types":["boat.created"]}`,
+	"update-webhook":               `{"status":"paused"}`,
+	"create-home-assistant":        `{"url":"RECEIVER"}`,
+	"replace-home-assistant":       `{"url":"RECEIVER","name":"Renamed"}`,
+	"replace-first-home-assistant": `{"url":"RECEIVER","name":"Renamed"}`,
+	"replay-deliveries":            `{"since":"2026-01-01T00:00:00Z"}`,
 
 	"link-warranty-document": `{"document_id":"DOCUMENT","purpose":"terms"}`,
 	"link-claim-document":    `{"document_id":"DOCUMENT","purpose":"estimate"}`,
@@ -94,7 +97,7 @@ var bodies = map[string]string{
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job, sale string
-	webhook, delivery, imported, exported, receipt, token                                     string
+	webhook, delivery, connection, imported, exported, receipt, token                         string
 	invited, member, invitation                                                               string // the last two only where a path names one
 }
 
@@ -137,6 +140,7 @@ var allRoles = []account.Role{account.Viewer, account.Member, account.Manager, a
 var personal = map[string]bool{
 	"stream-notifications": true, "read-notification": true, "delete-notification": true, "resend-notification": true, "report-bounce": true,
 	"read-all-notifications": true, "set-phone": true, "confirm-phone": true, "forget-phone": true, "subscribe-push": true, "unsubscribe-push": true,
+	"delete-feed": true, // by TestACalendarIsItsOwners
 }
 
 // endings change who is there at all; TestEndsAndWhoMayBringThemAbout walks them.
@@ -257,6 +261,10 @@ func (w *walk) fixture(t *testing.T) fixture {
 		c.Do("DELETE", "/api/webhooks/"+w.hook, nil)
 	}
 	f.webhook = id("/api/webhooks", map[string]any{"url": w.receiver, "event_types": []string{"listing.failed"}})
+	for _, old := range w.connections() {
+		c.Want(http.StatusOK, "DELETE", "/api/integrations/home-assistant/"+old, nil)
+	}
+	f.connection = id("/api/integrations/home-assistant", map[string]string{"url": w.receiver})
 	var tested struct{ ID string }
 	c.Want(http.StatusOK, "POST", "/api/webhooks/"+f.webhook+"/test", nil).Into(w.s, &tested)
 	if f.delivery = tested.ID; w.ready.webhook != "" {
@@ -265,6 +273,19 @@ func (w *walk) fixture(t *testing.T) fixture {
 	other := c.Upload("other.png", pictureOf(t, -w.n), "boat_id="+f.boat, "type=PHO")
 	f.photo = id("/api/boats/"+f.boat+"/photos", map[string]string{"document_id": string(other.ID)})
 	return f
+}
+
+// connections are all but the first, which stays: an organization has at most
+// twenty webhooks, those of connections included.
+func (w *walk) connections() (old []string) {
+	var all []struct{ ID string }
+	w.roles[account.Admin].Get("/api/integrations/home-assistant/connections", &all)
+	for i, x := range all {
+		if i > 0 {
+			old = append(old, x.ID)
+		}
+	}
+	return old
 }
 
 // pictureOf draws a small image that no other number gives.
@@ -460,7 +481,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 		return
 	}
 	got := w.call(w.stranger, method, path, id, w.ready)
-	if id == "create-boat" || id == "create-contact" || id == "create-webhook" || id == "create-organization" || id == "upload-document" || strings.Contains(id, "notification-template") { // theirs, in their own organization
+	if id == "create-boat" || id == "create-contact" || id == "create-webhook" || id == "create-home-assistant" || id == "create-organization" || id == "upload-document" || strings.Contains(id, "notification-template") { // theirs, in their own organization
 		if got.Status >= 300 && got.Status != http.StatusNotFound {
 			t.Errorf("%s as a stranger: %d", id, got.Status)
 		}
@@ -495,6 +516,7 @@ func fill(path string, f fixture) string {
 		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job, "sales": f.sale,
 		"auth": "another", "notifications": "another", "notification-templates": "warranty.expired:email:en",
 		"webhooks": f.webhook, "deliveries": f.delivery, "packages": f.imported, "exports": f.exported,
+		"integrations": f.connection,
 	}[strings.Split(path, "/")[2]]
 	return strings.NewReplacer("{id}", first, "{user}", f.member, "{invitation}", f.invitation, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
 		"{claim}", f.claim, "{receipt}", f.receipt, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/integration"
 	"navidocs/internal/job"
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
@@ -63,6 +65,7 @@ type App struct {
 	Records       *record.Service
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
+	Integrations  *integration.Service
 	Events        *event.Outbox
 	Jobs          *job.Queue
 	Backups       *backup.Service
@@ -114,7 +117,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Integrations: a.Integrations, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -230,16 +233,15 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 
 // oidc is the service at which people may sign in.
 func oidc(c config.Config) account.OIDC {
-	at := c.App.APIURL
-	if at == "" {
-		at = baseURL(c)
-	}
 	o := c.OIDC
 	return account.OIDC{
 		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: o.Scopes, Name: o.Name,
-		Callback: strings.TrimSuffix(at, "/") + "/api/auth/oidc/callback",
+		Callback: strings.TrimSuffix(apiURL(c), "/") + "/api/auth/oidc/callback",
 	}
 }
+
+// apiURL is where other programs reach the API.
+func apiURL(c config.Config) string { return cmp.Or(c.App.APIURL, baseURL(c)) }
 
 // baseURL is where people reach the application; unset, it is this machine.
 func baseURL(c config.Config) string {
@@ -254,8 +256,11 @@ func baseURL(c config.Config) string {
 
 func (a *App) newWebhooks(client *egress.Client) {
 	c := a.options.Config.Webhook
-	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, MaxRetries: c.MaxRetries})
+	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, HomeAssistant: c.HomeAssistantTimeout, MaxRetries: c.MaxRetries})
 	a.Events.Subscribe(a.Webhooks.Consume)
+	a.Integrations = integration.New(a.DB, integration.Rooms{
+		Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Webhooks: a.Webhooks,
+	}, client, integration.Config{BaseURL: apiURL(a.options.Config), Timeout: c.HomeAssistantTimeout})
 }
 
 func (a *App) newQueue() (*job.Queue, error) {

@@ -16,6 +16,7 @@ import (
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/integration"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
@@ -38,11 +39,11 @@ func fill(t *testing.T, a *app.App) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := a.Webhooks.Create(ctx, who, who.Orgs(account.Admin)[0], webhook.Input{URL: "https://9.9.9.9/", EventTypes: []string{"*"}})
+	c, err := a.Integrations.Create(ctx, who, who.Orgs(account.Admin)[0], integration.Input{URL: "https://9.9.9.9/", Unprobed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Webhooks.RotateSecret(ctx, who, w.ID); err != nil {
+	if _, err := a.Webhooks.RotateSecret(ctx, who, c.WebhookID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Notifications.Subscribe(ctx, who, notify.Subscription{Endpoint: "https://9.9.9.9/push", Keys: notify.SubscriptionKeys{P256dh: "p", Auth: "a"}}); err != nil {
@@ -337,7 +338,7 @@ func TestNoSealedColumnIsForgotten(t *testing.T) {
 	if err != nil || len(columns) < 4 {
 		t.Fatal(columns, err)
 	}
-	known := map[string]bool{"home_assistant_config.secret_sealed": true} // nothing writes it yet
+	known := map[string]bool{}
 	for _, v := range vaults() {
 		known[v.Table+"."+v.Column] = true
 	}

@@ -86,6 +86,14 @@ func Fields(fields ...Field) *Error {
 	return e
 }
 
+// FieldsOf are the faults that err lists, none when it lists none.
+func FieldsOf(err error) []Field {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Fields
+	}
+	return nil
+}
+
 // KindOf returns the kind of err, Internal when it carries none.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {

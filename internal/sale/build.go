@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"navidocs/internal/account"
@@ -116,8 +117,7 @@ func (s *Service) make(ctx context.Context, id PackageID, done func(*db.Tx) erro
 
 // final ends a job whose error another attempt would meet again.
 func final(err error) error {
-	switch fault.KindOf(err) {
-	case fault.NotFound, fault.Forbidden, fault.Conflict, fault.Invalid:
+	if slices.Contains([]fault.Kind{fault.NotFound, fault.Forbidden, fault.Conflict, fault.Invalid}, fault.KindOf(err)) {
 		return job.Cancel(err)
 	}
 	return err

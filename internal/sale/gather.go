@@ -78,7 +78,7 @@ func (s *Service) gather(ctx context.Context, who account.Actor, p *Package) (_ 
 	if err := s.gatherBoat(ctx, who, x, &g); err != nil {
 		return nil, g, err
 	}
-	if err := s.gatherPapers(ctx, p, options, &g); err != nil {
+	if err := s.gatherPapers(ctx, options, &g); err != nil {
 		return nil, g, err
 	}
 	if err := s.gatherCovers(ctx, who, x, &g); err != nil {
@@ -186,7 +186,7 @@ func (s *Service) gatherMeters(ctx context.Context, in *dossier.Input) error {
 
 // gatherPapers lists the papers that go in. One that was chosen to go as another
 // file goes under its own title and type, with the other's bytes and text.
-func (s *Service) gatherPapers(ctx context.Context, p *Package, o GenerateOptions, g *gathered) error {
+func (s *Service) gatherPapers(ctx context.Context, o GenerateOptions, g *gathered) error {
 	for i := range g.selection.Documents {
 		x := &g.selection.Documents[i]
 		if x.Going != In && x.Going != Use {

@@ -40,7 +40,7 @@ func (PruneArgs) Kind() string { return "webhook.prune" }
 // Jobs are the package's kinds of work.
 func (s *Service) Jobs() []job.Work {
 	return []job.Work{
-		job.Define(job.Options[DeliverArgs]{Queue: Queue, Timeout: s.config.Timeout + 30*time.Second, MaxAttempts: 20, Dead: s.giveUp}, s.deliver),
+		job.Define(job.Options[DeliverArgs]{Queue: Queue, Timeout: max(s.config.Timeout, s.config.HomeAssistant) + 30*time.Second, MaxAttempts: 20, Dead: s.giveUp}, s.deliver),
 		job.Define(job.Options[WakeArgs]{}, func(ctx context.Context, _ *job.Job[WakeArgs]) error { return s.wakeAll(ctx) }),
 		job.Define(job.Options[PruneArgs]{Timeout: 10 * time.Minute}, func(ctx context.Context, _ *job.Job[PruneArgs]) error { return s.Prune(ctx) }),
 	}

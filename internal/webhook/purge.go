@@ -16,6 +16,5 @@ func (s *Service) Purge(ctx context.Context, org account.OrgID) (err error) {
 		db.Rows{Table: "webhook_deliveries", Key: "id", Condition: "webhook_id IN (SELECT id FROM webhooks WHERE org_id = $1) OR message_id IN (SELECT id FROM webhook_messages WHERE org_id = $1)"},
 		db.Rows{Table: "webhook_messages", Key: "id", Condition: "org_id = $1"},
 		db.Rows{Table: "webhooks", Key: "id", Condition: "org_id = $1"},
-		db.Rows{Table: "home_assistant_config", Key: "id", Condition: "org_id = $1"},
 	)
 }

@@ -122,13 +122,23 @@ func (s *Service) inRange(ctx context.Context, tx *db.Tx, id ID, r Range) ([]str
 // Managers may.
 func (s *Service) Test(ctx context.Context, who account.Actor, id ID) (d Delivery, err error) {
 	defer fault.Wrap(&err, "webhook.Test %s", id)
+	return s.test(ctx, who, id, map[string]string{"message": testMessage})
+}
+
+const testMessage = "This is a test, sent by hand from NaviDocs."
+
+func (s *Service) test(ctx context.Context, who account.Actor, id ID, said map[string]string) (d Delivery, err error) {
 	w, err := managed(ctx, s.db, who, id)
+	if err != nil {
+		return d, err
+	}
+	data, err := json.Marshal(said)
 	if err != nil {
 		return d, err
 	}
 	e := event.Envelope{
 		ID: db.NewID(), Type: "webhook.test", Timestamp: s.db.Now(), OrgID: (*string)(&w.OrgID), ActorID: db.OrNull(string(who.UserID)),
-		Data: json.RawMessage(`{"message":"This is a test, sent by hand from NaviDocs."}`),
+		Data: data,
 	}
 	b, err := body(e)
 	if err != nil {

@@ -40,7 +40,7 @@ func (r result) gone() bool { return r.status == http.StatusGone }
 func (s *Service) send(ctx context.Context, w Webhook, id string, body []byte) (r result) {
 	began := time.Now()                           //nolint:forbidigo // for a duration, which is no instant of ours
 	defer func() { r.took = time.Since(began) }() //nolint:forbidigo // as above
-	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout(w))
 	defer cancel()
 	req, err := s.request(ctx, w, id, body)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Service) send(ctx context.Context, w Webhook, id string, body []byte) (
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return result{problem: s.explain(err), refused: fault.Is(err, fault.Invalid)}
+		return result{problem: Explain(err, s.timeout(w)), refused: fault.Is(err, fault.Invalid)}
 	}
 	defer resp.Body.Close() //nolint:errcheck // as much as is wanted has been read
 	r = s.read(resp)
@@ -76,7 +76,7 @@ func (s *Service) request(ctx context.Context, w Webhook, id string, body []byte
 	req.Header.Set("Webhook-Id", id)
 	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set("Webhook-Signature", signature)
-	return req, nil
+	return req, s.setHeader(req, w)
 }
 
 // read judges an answer by its status alone; its body is for people, and one
@@ -106,8 +106,9 @@ func answerText(raw []byte) string {
 	return text
 }
 
-// explain says in words why there was no answer.
-func (s *Service) explain(err error) string {
+// Explain says in words, for whoever gave the address, why there was no answer
+// to a request that was given so long.
+func Explain(err error, timeout time.Duration) string {
 	if fault.Is(err, fault.Invalid) {
 		return fault.Message(err)
 	}
@@ -123,7 +124,7 @@ func (s *Service) explain(err error) string {
 	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), isNetwork && network.Timeout():
-		return fmt.Sprintf("there was no answer within %s", s.config.Timeout)
+		return fmt.Sprintf("there was no answer within %s", timeout)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the connection was refused: nothing listens there"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

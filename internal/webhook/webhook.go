@@ -46,6 +46,16 @@ const (
 // Limit is how many endpoints an organization may have.
 const Limit = 20
 
+// Kind is whose an endpoint is.
+type Kind string
+
+// The kinds. One that belongs to a connection is made, changed and deleted with
+// it; here it is paused, resumed and replayed.
+const (
+	Standard      Kind = "standard"
+	HomeAssistant Kind = "home_assistant"
+)
+
 // sealPurpose is what the secrets are sealed for.
 const sealPurpose = "webhook"
 
@@ -54,6 +64,7 @@ func Vaults() []account.Vault {
 	return []account.Vault{
 		{Kind: "webhook secrets", Table: "webhooks", Key: []string{"id"}, Column: "secret_sealed", Purpose: sealPurpose},
 		{Kind: "webhook secrets before the last", Table: "webhooks", Key: []string{"id"}, Column: "old_secret_sealed", Purpose: sealPurpose},
+		{Kind: "webhook headers", Table: "webhooks", Key: []string{"id"}, Column: "header_sealed", Purpose: headerPurpose},
 	}
 }
 
@@ -61,6 +72,8 @@ func Vaults() []account.Vault {
 type Config struct {
 	// Timeout is the longest wait for a receiver; 0 means 30 s.
 	Timeout time.Duration
+	// HomeAssistant is the same for one of a Home Assistant; 0 means 5 s.
+	HomeAssistant time.Duration
 	// MaxRetries is how many quick retries come before the later ones.
 	MaxRetries int
 }
@@ -81,6 +94,9 @@ func New(d *db.DB, jobs *job.Queue, accounts *account.Service, events *event.Out
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
+	if c.HomeAssistant == 0 {
+		c.HomeAssistant = 5 * time.Second
+	}
 	return &Service{db: d, jobs: jobs, accounts: accounts, events: events, client: client, config: c}
 }
 
@@ -88,6 +104,7 @@ func New(d *db.DB, jobs *job.Queue, accounts *account.Service, events *event.Out
 type Webhook struct {
 	ID          ID            `json:"id"`
 	OrgID       account.OrgID `json:"organization_id"`
+	Kind        Kind          `json:"kind" enum:"standard,home_assistant" doc:"home_assistant: of a connection under /api/integrations/home-assistant, where it is changed and deleted"`
 	URL         string        `json:"url"`
 	EventTypes  []string      `json:"event_types" doc:"* means all"`
 	Description string        `json:"description"`
@@ -104,8 +121,8 @@ type Webhook struct {
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`
 
-	sealed, oldSealed string
-	warnedAt          *time.Time
+	sealed, oldSealed, header string
+	warnedAt                  *time.Time
 }
 
 // subscribes reports whether the endpoint wants events of a type.
@@ -172,14 +189,14 @@ func (s *Service) check(ctx context.Context, p *Patch) error {
 	return nil
 }
 
-const selectWebhook = `SELECT id, org_id, url, event_types, description, secret_sealed, old_secret_sealed, old_secret_until, status,
+const selectWebhook = `SELECT id, org_id, kind, url, event_types, description, secret_sealed, old_secret_sealed, old_secret_until, header_sealed, status,
 	status_reason, failure_count, failing_since, warned_at, last_delivery_at, last_delivery_status, created_at, updated_at FROM webhooks`
 
 func scanWebhook(r db.Row) (w Webhook, err error) {
 	var types string
 	var oldUntil, failing, warned, last *int64
 	var created, updated int64
-	err = r.Scan(&w.ID, &w.OrgID, &w.URL, &types, &w.Description, &w.sealed, &w.oldSealed, &oldUntil, &w.Status,
+	err = r.Scan(&w.ID, &w.OrgID, &w.Kind, &w.URL, &types, &w.Description, &w.sealed, &w.oldSealed, &oldUntil, &w.header, &w.Status,
 		&w.Reason, &w.Failures, &failing, &warned, &last, &w.LastStatus, &created, &updated)
 	if err != nil {
 		return w, err
@@ -258,31 +275,36 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 	if err := s.check(ctx, &p); err != nil {
 		return w, err
 	}
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		w = Webhook{OrgID: org, Kind: Standard}
+		w.apply(p)
+		return s.insert(ctx, tx, who, &w)
+	})
+	return w, err
+}
+
+// insert adds an endpoint with a new secret, which it shows.
+func (s *Service) insert(ctx context.Context, tx *db.Tx, who account.Actor, w *Webhook) error {
+	if err := room(ctx, tx, w.OrgID); err != nil {
+		return err
+	}
 	key := newKey()
 	sealed, err := s.accounts.Seal(sealPurpose, key)
 	if err != nil {
-		return w, err
+		return err
 	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if err := room(ctx, tx, org); err != nil {
-			return err
-		}
-		w = Webhook{ID: ID(db.NewID()), OrgID: org, Status: Active, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), sealed: sealed}
-		w.apply(p)
-		types, err := json.Marshal(w.EventTypes)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `INSERT INTO webhooks (id, org_id, url, event_types, description, secret_sealed, status, created_by, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, w.ID, org, w.URL, string(types), w.Description, sealed, w.Status,
-			who.UserID, db.Micros(w.CreatedAt), db.Micros(w.UpdatedAt))
-		if err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, who, "created", w, nil)
-	})
-	w.Secret = secretText(key)
-	return w, err
+	types, err := json.Marshal(w.EventTypes)
+	if err != nil {
+		return err
+	}
+	w.ID, w.Status, w.Secret, w.sealed, w.CreatedAt, w.UpdatedAt = ID(db.NewID()), Active, secretText(key), sealed, tx.Now(), tx.Now()
+	_, err = tx.Exec(ctx, `INSERT INTO webhooks (id, org_id, kind, url, event_types, description, secret_sealed, header_sealed, status, created_by,
+		created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, w.ID, w.OrgID, w.Kind, w.URL, string(types),
+		w.Description, sealed, w.header, w.Status, who.UserID, db.Micros(w.CreatedAt), db.Micros(w.UpdatedAt))
+	if err != nil {
+		return err
+	}
+	return s.audit(ctx, tx, who, "created", *w, nil)
 }
 
 // room refuses an endpoint too many; of several at once as well.
@@ -354,6 +376,11 @@ func (s *Service) change(ctx context.Context, who account.Actor, id ID, p Patch,
 		if err := at.check(w.UpdatedAt); err != nil {
 			return err
 		}
+		if p.URL != nil || p.EventTypes != nil || p.Description != nil {
+			if err := w.own(); err != nil {
+				return err
+			}
+		}
 		w.apply(p)
 		if err := s.store(ctx, tx, &w); err != nil {
 			return err
@@ -372,8 +399,8 @@ func (s *Service) store(ctx context.Context, tx *db.Tx, w *Webhook) error {
 		return err
 	}
 	touch(tx, w)
-	_, err = tx.Exec(ctx, "UPDATE webhooks SET url = $1, event_types = $2, description = $3, updated_at = $4 WHERE id = $5",
-		w.URL, string(types), w.Description, db.Micros(w.UpdatedAt), w.ID)
+	_, err = tx.Exec(ctx, "UPDATE webhooks SET url = $1, event_types = $2, description = $3, header_sealed = $4, updated_at = $5 WHERE id = $6",
+		w.URL, string(types), w.Description, w.header, db.Micros(w.UpdatedAt), w.ID)
 	return err
 }
 
@@ -396,14 +423,21 @@ func (s *Service) Delete(ctx context.Context, who account.Actor, id ID, at Versi
 		if err := at.check(w.UpdatedAt); err != nil {
 			return err
 		}
-		for _, query := range []string{"DELETE FROM webhook_deliveries WHERE webhook_id = $1", "DELETE FROM webhooks WHERE id = $1"} {
-			if _, err := tx.Exec(ctx, query, id); err != nil {
-				return err
-			}
+		if err := w.own(); err != nil {
+			return err
 		}
-		return s.audit(ctx, tx, who, "deleted", w, nil)
+		return s.remove(ctx, tx, who, w)
 	})
 	return w, err
+}
+
+func (s *Service) remove(ctx context.Context, tx *db.Tx, who account.Actor, w Webhook) error {
+	for _, query := range []string{"DELETE FROM webhook_deliveries WHERE webhook_id = $1", "DELETE FROM webhooks WHERE id = $1"} {
+		if _, err := tx.Exec(ctx, query, w.ID); err != nil {
+			return err
+		}
+	}
+	return s.audit(ctx, tx, who, "deleted", w, nil)
 }
 
 // overlap is how long the secret before still signs after a rotation.

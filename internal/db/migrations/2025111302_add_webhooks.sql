@@ -3,12 +3,14 @@
 CREATE TABLE webhooks (
     id TEXT PRIMARY KEY,
     org_id TEXT NOT NULL REFERENCES organizations (id),
+    kind TEXT NOT NULL DEFAULT 'standard',
     url TEXT NOT NULL,
     event_types TEXT NOT NULL, -- a JSON array
     description TEXT NOT NULL DEFAULT '',
     secret_sealed TEXT NOT NULL,
     old_secret_sealed TEXT NOT NULL DEFAULT '',
     old_secret_until BIGINT,
+    header_sealed TEXT NOT NULL DEFAULT '', -- what else says who sends
     status TEXT NOT NULL,
     status_reason TEXT NOT NULL DEFAULT '',
     failure_count BIGINT NOT NULL DEFAULT 0,
