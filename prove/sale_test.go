@@ -162,7 +162,7 @@ func (c *client) arrived(id record.ImportID) (x record.Import) {
 	wait(c.t, 10*time.Minute, func() error {
 		c.get("/api/packages/imports/"+string(id), &x)
 		if x.FinishedAt == nil {
-			return errors.New(string(x.State))
+			return errors.New(x.State)
 		}
 		return nil
 	})
@@ -291,7 +291,7 @@ func TestKillsOfASale(t *testing.T) {
 // strike kills the server after a while and starts it again.
 func (s *server) strike(dice *rand.Rand, longest time.Duration) {
 	s.t.Helper()
-	time.Sleep(time.Duration(dice.Int64N(int64(longest)))) //nolint:forbidigo // the moment of the kill
+	time.Sleep(time.Duration(dice.Int64N(int64(longest))))
 	s.end(syscall.SIGKILL)
 	s.start()
 }

@@ -76,7 +76,7 @@ func (s *Service) calendar(ctx context.Context, who account.Actor, f Feed) ([]by
 	if err != nil {
 		return nil, err
 	}
-	all := append(warranties, certificates...)
+	all := slices.Concat(warranties, certificates)
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.uid, b.uid)) })
 	return layOut(cmp.Or(f.Name, w.Calendar), f.AlarmDays, all)
 }
