@@ -140,7 +140,10 @@ var allRoles = []account.Role{account.Viewer, account.Member, account.Manager, a
 var personal = map[string]bool{
 	"stream-notifications": true, "read-notification": true, "delete-notification": true, "resend-notification": true, "report-bounce": true,
 	"read-all-notifications": true, "set-phone": true, "confirm-phone": true, "forget-phone": true, "subscribe-push": true, "unsubscribe-push": true,
-	"delete-feed": true, // by TestACalendarIsItsOwners
+	"delete-feed":                  true, // by TestACalendarIsItsOwners
+	"delete-first-home-assistant":  true, // it would take the others' connection: TestTheFirstConnection
+	"replace-first-home-assistant": true, // likewise
+	"accept-package":               true, // by TestWhoMayAcceptAPackage
 }
 
 // endings change who is there at all; TestEndsAndWhoMayBringThemAbout walks them.
@@ -516,7 +519,7 @@ func fill(path string, f fixture) string {
 		"organizations": f.org, "boats": f.boat, "equipment": f.equipment, "contacts": f.contact, "documents": f.document, "warranties": f.warranty, "jobs": f.job, "sales": f.sale,
 		"auth": "another", "notifications": "another", "notification-templates": "warranty.expired:email:en",
 		"webhooks": f.webhook, "deliveries": f.delivery, "packages": f.imported, "exports": f.exported,
-		"integrations": f.connection,
+		"integrations": f.connection, "feeds": "another",
 	}[strings.Split(path, "/")[2]]
 	return strings.NewReplacer("{id}", first, "{user}", f.member, "{invitation}", f.invitation, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
 		"{claim}", f.claim, "{receipt}", f.receipt, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))

@@ -27,7 +27,7 @@ type Delivery struct {
 
 // Protocol is the protocol of delivery and acceptance as a PDF, with its file name:
 // who hands over to whom, where and when, the engines' hours, the package by its
-// SHA-256, and lines to sign. Whoever manages the boat may make it; Conflict without
+// SHA-256, and lines to sign. Whoever manages the boat may make it; NotFound without
 // a package.
 func (s *Service) Protocol(ctx context.Context, who account.Actor, id ID, d Delivery) (name string, pdf []byte, err error) {
 	defer fault.Wrap(&err, "sale.Protocol %s", id)
@@ -41,7 +41,7 @@ func (s *Service) Protocol(ctx context.Context, who account.Actor, id ID, d Deli
 		return "", nil, err
 	}
 	if x.Package == nil {
-		return "", nil, fault.New(fault.Conflict, "the sale has no package to hand over: generate it first")
+		return "", nil, fault.New(fault.NotFound, "the sale has no package yet: generate it first")
 	}
 	boat, err := s.boats.Boat(ctx, who, x.BoatID)
 	if err != nil {

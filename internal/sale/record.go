@@ -19,7 +19,7 @@ func Tables() []record.Table {
 				column("buyer_language", record.Choice(languages()...)), column("unreached", record.Text(2000)),
 				{Name: "status", Kind: record.Choice(string(Initiated), string(Packed), string(Transferred), string(Completed), string(Cancelled)), About: "an open sale is initiated where it arrives"},
 				column("region", record.Choice(string(US), string(EU), string(UK))),
-				column("approval", record.Choice(string(ByAll), string(ByAny), string(NoOne))), column("tasks_told", record.Int(-1, 20)),
+				column("approval", record.Choice(string(ByAll), string(ByAny), string(NoOne))), column("tasks_told", record.Int(0, 21)),
 				{Name: "transfer_date", Kind: record.Date(), Null: true},
 				column("cancel_reason", record.Text(2000)),
 				{Name: "transferred_at", Kind: record.Time(), Null: true},

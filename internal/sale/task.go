@@ -196,7 +196,7 @@ func (s *Service) EndTask(ctx context.Context, who account.Actor, id ID, d TaskD
 func daysAfter() []int { return []int{20, 10, 0} }
 
 // selectOpen finds completed sales with open tasks of which nobody was told since
-// so many days after the completion.
+// so many days after the completion; tasks_told is one more than these, 0 for never.
 const selectOpen = `SELECT s.id FROM sale_workflows s JOIN sale_steps t ON t.sale_id = s.id AND t.event = 'sale.completed' JOIN boats b ON b.id = s.boat_id
 	JOIN organizations g ON g.id = s.org_id WHERE s.status = 'completed' AND s.tasks_told < $1 AND t.at <= $2 AND b.deleted_at IS NULL AND g.deleted_at IS NULL
 	AND EXISTS (SELECT 1 FROM sale_tasks k WHERE k.sale_id = s.id AND NOT k.done) ORDER BY s.id LIMIT $3`
@@ -206,7 +206,7 @@ const selectOpen = `SELECT s.id FROM sale_workflows s JOIN sale_steps t ON t.sal
 func (s *Service) remindTasks(ctx context.Context) error {
 	for _, days := range daysAfter() {
 		for {
-			ids, err := db.Collect(ctx, s.db, db.Scalar[ID], selectOpen, days, db.Micros(s.db.Now().AddDate(0, 0, -days)), remindBatch)
+			ids, err := db.Collect(ctx, s.db, db.Scalar[ID], selectOpen, days+1, db.Micros(s.db.Now().AddDate(0, 0, -days)), remindBatch)
 			if err != nil {
 				return err
 			}
@@ -225,7 +225,7 @@ func (s *Service) remindTasks(ctx context.Context) error {
 
 func (s *Service) remindTask(ctx context.Context, id ID, days int) error {
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE sale_workflows SET tasks_told = $1 WHERE id = $2 AND tasks_told < $1", days, id)
+		n, err := tx.Exec(ctx, "UPDATE sale_workflows SET tasks_told = $1 WHERE id = $2 AND tasks_told < $1", days+1, id)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -264,7 +264,7 @@ func (s *Service) remindTask(ctx context.Context, id ID, days int) error {
 func passTasks(ctx context.Context, tx *db.Tx) error {
 	for _, days := range daysAfter() {
 		_, err := tx.Exec(ctx, `UPDATE sale_workflows SET tasks_told = $1 WHERE status = 'completed' AND tasks_told < $1
-			AND id IN (SELECT sale_id FROM sale_steps WHERE event = 'sale.completed' AND at <= $2)`, days, db.Micros(tx.Now().AddDate(0, 0, -days)))
+			AND id IN (SELECT sale_id FROM sale_steps WHERE event = 'sale.completed' AND at <= $2)`, days+1, db.Micros(tx.Now().AddDate(0, 0, -days)))
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ CREATE INDEX webhook_messages_created ON webhook_messages (created_at);
 -- One row per attempt, the one to come included.
 CREATE TABLE webhook_deliveries (
     id TEXT PRIMARY KEY,
-    webhook_id TEXT NOT NULL REFERENCES webhooks (id),
+    webhook_id TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE, -- also what is added at this moment
     message_id TEXT NOT NULL REFERENCES webhook_messages (id),
     cause TEXT NOT NULL,
     attempt BIGINT NOT NULL,

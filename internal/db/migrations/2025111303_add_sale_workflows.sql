@@ -13,7 +13,7 @@ CREATE TABLE sale_workflows (
     region TEXT NOT NULL DEFAULT 'EU',
     transfer_date TEXT,
     approval TEXT NOT NULL DEFAULT 'all', -- which owners approve before a transfer: all, any, off
-    tasks_told BIGINT NOT NULL DEFAULT -1, -- so many days after completion open tasks were last told of
+    tasks_told BIGINT NOT NULL DEFAULT 0, -- so many days after completion open tasks were last told of
     cancel_reason TEXT NOT NULL DEFAULT '',
     transferred_at BIGINT,
     created_at BIGINT NOT NULL,
