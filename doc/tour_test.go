@@ -90,11 +90,14 @@ func TestExamplesAreShown(t *testing.T) {
 func documents(t *testing.T) []string {
 	t.Helper()
 	all := []string{"../README.md", "../CONTRIBUTING.md"}
-	pages, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
+	for _, pattern := range []string{"*.md", "integrations/*.md"} {
+		pages, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, pages...)
 	}
-	return append(all, pages...)
+	return all
 }
 
 // block is a fenced block of a document.
