@@ -49,7 +49,7 @@ func (w *world) handoverSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^the captain gives the link (\d+) downloads? more$`, func(n int) {
 		p.captain.Want(http.StatusOK, "POST", p.path()+"/extend", map[string]int{"downloads": n})
 	})
-	sc.Step(`^(\d+) days pass$`, p.daysPass)
+	sc.Step(`^(\d+) days go by$`, p.daysPass)
 	sc.Step(`^the captain calls off the sale that was transferred$`, func() { p.answer = p.captain.Want(http.StatusOK, "POST", p.path()+"/cancel", nil) })
 	sc.Step(`^the answer tells of (\d+) download that nothing takes back$`, p.isNotRecalled)
 	sc.Step(`^the captain completes the sale$`, func() { p.captain.Want(http.StatusOK, "POST", p.path()+"/complete", nil) })

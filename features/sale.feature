@@ -100,9 +100,9 @@ Feature: A boat changes hands
     When the captain revokes the link
     Then the link has ended, and its page in Italian says "ritirato da chi l'ha inviato"
     When the captain transfers the sale to "buyer@example.org"
-    And 29 days pass
+    And 29 days go by
     Then "buyer@example.org" has a mail that reminds of the link
-    When 2 days pass
+    When 2 days go by
     Then the link has ended, and its page in Spanish says "Su plazo ha terminado."
 
   Scenario: A buyer's mail that bounces is told to the seller and mended
