@@ -79,7 +79,7 @@ func TestMetricsSayWhatHappened(t *testing.T) {
 		between(t, got, `navidocs_db_duration_seconds_count{kind="write"}`, 1, 1e6)
 		between(t, got, `navidocs_job_duration_seconds_count{kind="document.inspect",outcome="completed"}`, 1, 1)
 		between(t, got, `navidocs_build_info{version="test"}`, 1, 1)
-		between(t, got, `navidocs_queue_jobs{state="available"}`, 1, 10)
+		between(t, got, `navidocs_queue_jobs{state="available"}`, 1, 20)
 		between(t, got, `navidocs_queue_jobs{state="discarded"}`, 0, 0)
 		between(t, got, `navidocs_queue_oldest_seconds`, 0, 60)
 		between(t, got, `navidocs_queue_paused`, 1, 1)
