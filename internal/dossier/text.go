@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"navidocs/internal/bundle"
 	"navidocs/internal/fleet"
 )
 
@@ -67,8 +68,7 @@ func (p *Package) gaps(line func(string, ...any)) {
 	}
 }
 
-// table is a CSV (RFC 4180) that spreadsheets open without taking a cell for a
-// formula (OWASP, CSV injection).
+// table is a CSV (RFC 4180).
 func table(rows ...[]string) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -76,10 +76,7 @@ func table(rows ...[]string) []byte {
 	for _, row := range rows {
 		safe := make([]string, len(row))
 		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				cell = "'" + cell
-			}
-			safe[i] = cell
+			safe[i] = bundle.Cell(cell)
 		}
 		_ = w.Write(safe) // a buffer takes everything
 	}

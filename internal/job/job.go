@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -321,6 +322,14 @@ const lookahead = 10 * time.Second
 
 // Cancel makes an error final: no attempt follows.
 func Cancel(err error) error { return river.JobCancel(err) }
+
+// CancelOn makes an error of some kinds final: another attempt would meet it again.
+func CancelOn(err error, kinds ...fault.Kind) error {
+	if slices.Contains(kinds, fault.KindOf(err)) {
+		return Cancel(err)
+	}
+	return err
+}
 
 // Later is returned by work that came before its time: it comes again after the
 // wait, and the attempt does not count.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -248,10 +247,7 @@ func (s *Service) importJob(ctx context.Context, j *job.Job[ImportArgs]) error {
 
 // final ends a job whose error would be the same again.
 func final(err error) error {
-	if slices.Contains([]fault.Kind{fault.Invalid, fault.Conflict, fault.Forbidden, fault.NotFound, fault.TooLarge, fault.Unsupported, fault.Gone}, fault.KindOf(err)) {
-		return job.Cancel(err)
-	}
-	return err
+	return job.CancelOn(err, fault.Invalid, fault.Conflict, fault.Forbidden, fault.NotFound, fault.TooLarge, fault.Unsupported, fault.Gone)
 }
 
 func (s *Service) importDied(ctx context.Context, j *job.Job[ImportArgs], cause error) error {

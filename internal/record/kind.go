@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"navidocs/internal/bundle"
 	"navidocs/internal/db"
 )
 
@@ -166,8 +167,8 @@ func (k Kind) cell(v any) string {
 	case float64:
 		return format(x)
 	case string:
-		if k.name == "text" && x != "" && strings.ContainsRune("=+-@\t\r", rune(x[0])) {
-			return "'" + x
+		if k.name == "text" {
+			return bundle.Cell(x)
 		}
 		return x
 	default:

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"navidocs/internal/account"
@@ -117,10 +116,7 @@ func (s *Service) make(ctx context.Context, id PackageID, done func(*db.Tx) erro
 
 // final ends a job whose error another attempt would meet again.
 func final(err error) error {
-	if slices.Contains([]fault.Kind{fault.NotFound, fault.Forbidden, fault.Conflict, fault.Invalid}, fault.KindOf(err)) {
-		return job.Cancel(err)
-	}
-	return err
+	return job.CancelOn(err, fault.NotFound, fault.Forbidden, fault.Conflict, fault.Invalid)
 }
 
 // requester is who asked for a package, with the rights of now.
@@ -146,15 +142,11 @@ type stored struct {
 
 // store writes the archive into storage while it grows.
 func (s *Service) keep(ctx context.Context, p *Package, files *dossier.Package, in gathered) (out stored, err error) {
-	key, err := s.Signer(ctx, p.orgID)
-	if err != nil {
-		return out, err
-	}
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		out.Written, err = archive.Write(ctx, w, in.manifest(files), files.Files, key, s.reporter(ctx, *p))
+		out.Written, err = archive.Write(ctx, w, in.manifest(files), files.Files, in.key, s.reporter(ctx, *p))
 		done <- err
 		w.CloseWithError(err)
 	}()

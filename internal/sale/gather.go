@@ -2,6 +2,7 @@ package sale
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type gathered struct {
 	selection Selection
 	input     dossier.Input
 	record    *record.Files
+	key       ed25519.PrivateKey
 }
 
 // Close lets go of what is on disk.
@@ -66,12 +68,11 @@ func (s *Service) gather(ctx context.Context, who account.Actor, p *Package) (_ 
 			return nil, g, err
 		}
 	}
-	key, err := s.Signer(ctx, x.OrgID)
-	if err != nil {
+	if g.key, err = s.Signer(ctx, x.OrgID); err != nil {
 		return nil, g, err
 	}
 	in := &g.input
-	in.At, in.Fingerprint, in.TempDir = s.db.Now().UTC().Truncate(24*time.Hour), fingerprint(key), s.config.TempDir
+	in.At, in.Fingerprint, in.TempDir = s.db.Now().UTC().Truncate(24*time.Hour), fingerprint(g.key), s.config.TempDir
 	in.Supplement, in.NoSummary = p.Kind == Supplement, no(options.WarrantySummary)
 	in.Buyer, in.TransferDate, in.Pages = x.buyer(), x.TransferDate, s.eachPage
 	in.Missing, in.Withheld = g.selection.Missing, g.selection.Withheld()
