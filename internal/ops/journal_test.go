@@ -1,0 +1,135 @@
+package ops_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"navidocs/internal/fault"
+	"navidocs/internal/ops"
+)
+
+var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+func TestTheJournalKeepsRunsAsTheyEnded(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	j := ops.JournalOf(state)
+	if all, err := j.Runs(); err != nil || len(all) != 0 {
+		t.Fatal(all, err)
+	}
+	first := ops.Run{ID: "a", Kind: "deploy", Outcome: ops.Begun, Release: "1.0", At: noon}
+	second := ops.Run{ID: "b", Kind: "rollback", Outcome: ops.Begun, At: noon.Add(time.Hour)}
+	ended := first
+	ended.Outcome, ended.EndedAt = ops.Committed, new(noon.Add(time.Minute))
+	for _, r := range []ops.Run{first, ended, second} {
+		if err := j.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A line that a loss of power cut off.
+	f, err := os.OpenFile(filepath.Join(state, "deploys.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"id":"c","ki`); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Add(ops.Run{ID: "d", Kind: "deploy", Outcome: ops.Stopped, At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := j.Runs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range all {
+		got = append(got, r.ID+" "+r.Standing(noon.Add(2*time.Minute)))
+	}
+	if want := "d stopped, b begun, a provisional"; strings.Join(got, ", ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	if got := all[2].Standing(noon.Add(25 * time.Hour)); got != "successful" || all[2].Took() != time.Minute {
+		t.Error(got, all[2].Took())
+	}
+}
+
+func TestOneAtATimeWorksOnAnInstallation(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state")
+	unlock, err := ops.Lock(state, ops.Holder{PID: 42, By: "anna", Why: "deploy 1.4.0", Since: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = ops.Lock(state, ops.Holder{PID: 43, By: "ben"})
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "anna (process 42) since 2026-05-01T12:00:00Z: deploy 1.4.0") {
+		t.Errorf("the second one hears: %v", err)
+	}
+	if !ops.Locked(state) {
+		t.Error("the lock is not seen")
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if ops.Locked(state) {
+		t.Error("the lock is seen after it was given back")
+	}
+	again, err := ops.Lock(state, ops.Holder{PID: 43, By: "ben"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnIncidentIsClosedWhenPeopleHaveWritten(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	s := ops.IncidentsOf(state)
+	in := ops.Incident{At: noon, Duration: 2 * time.Second, Reason: "30.0 % of 20 answers are errors", Release: "1.4.0", Back: "1.3.2", Actions: []string{"promoted", "taken back"}}
+	first, err := s.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.ID != "INC-20260501-120000" || second.ID != "INC-20260501-120001" {
+		t.Error(first.ID, second.ID)
+	}
+	text, err := s.Text(first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Date: 2026-05-01 12:00:00 UTC", "Reason: 30.0 %", "Rolled back to: 1.3.2", "Data loss: 0 rows", "- taken back", "## Prevention"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+	if err := s.Close(first.ID); !fault.Is(err, fault.Conflict) {
+		t.Errorf("it is closed without a cause: %v", err)
+	}
+	file := filepath.Join(state, "incidents", first.ID+".md")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "(to be written by a person)", "a wrong index")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(first.ID); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.List()
+	if err != nil || len(all) != 2 || all[0].ID != second.ID || all[0].Status != "open" || all[1].Status != "closed" {
+		t.Error(all, err)
+	}
+	for id, kind := range map[string]fault.Kind{"INC-20200101-000000": fault.NotFound, "../../etc/passwd": fault.Invalid} {
+		if _, err := s.Text(id); !fault.Is(err, kind) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
