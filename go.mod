@@ -52,6 +52,8 @@ require (
 
 require github.com/arran4/golang-ical v0.3.4
 
+require aead.dev/minisign v0.3.0
+
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect

@@ -30,7 +30,7 @@ func imports() map[string]string {
 		warranty = "document fleet sheet bundle account record blob event job db fault"
 		sale     = "dossier warranty archive " + warranty
 		services = "account archive document event fleet integration job notify record sale warranty webhook"
-		ops      = "backup keeper config db blob kv job event egress fault"
+		ops      = "backup release keeper config db blob kv job event egress fault"
 	)
 	return map[string]string{
 		"fault": "", "config": "", "demo": "",
@@ -43,6 +43,7 @@ func imports() map[string]string {
 		"mailbox":                "fault",
 		"mailbox/mailboxtest":    "",
 		"keeper":                 "fault",
+		"release":                "fault",
 		"db":                     "fault",
 		"kv":                     "fault",
 		"kv/kvtest":              "kv fault",
@@ -70,7 +71,7 @@ func imports() map[string]string {
 		"ops":                    ops,
 		"app":                    "api ops mailbox demo document/extract config " + services + " " + ops,
 		"chaos":                  "app config account fleet event webhook job db fault",
-		"cli":                    "app chaos api ops backup keeper config fault db document/extract " + services,
+		"cli":                    "app chaos api ops backup release keeper config fault db document/extract " + services,
 		"testkit":                "config db blob kv job fault",
 		"testkit/with":           "testkit",
 		"testkit/suite":          "testkit",
