@@ -104,3 +104,63 @@ Feature: Safe keeping
     Then health says: down, database disconnected, workers running
     When the database comes back
     Then health says: ok, database connected, workers running
+
+  Scenario: A good deploy fails no request
+    Given an installation that serves release 1
+    And clients that never retry
+    When the operator deploys release 2
+    Then it is committed
+    And release 2 serves, and the status says so
+    And no request failed, and every boat that was acknowledged is there
+
+  Scenario: A bad release reaches no user
+    Given an installation that serves release 1
+    And clients that never retry
+    When the operator deploys a release that exits
+    Then it is stopped because "exit"
+    When the operator deploys a release that fails its smoke test
+    Then it is stopped because "smoke warranty-creation"
+    And release 1 serves, and the status says so
+    And no request failed, and every boat that was acknowledged is there
+
+  Scenario: A release with errors goes back by itself
+    Given an installation that serves release 1
+    And clients that never retry
+    When the operator deploys a release of which three of ten answers are errors
+    Then it is taken back because "answers are errors of the server"
+    And release 1 serves, and the status says so
+    And at most 10 in 100 requests failed, and every boat that was acknowledged is there
+    And an incident is open that names "answers are errors of the server" and a loss of 0 rows
+
+  Scenario: A slow release goes back by itself, a slow machine does not
+    Given an installation that serves release 1
+    And clients that never retry
+    When the operator deploys a release that is slow
+    Then it is taken back because "95 of 100 short answers"
+    And release 1 serves, and the status says so
+    And no request failed, and every boat that was acknowledged is there
+    Given an installation that serves release 1 on a machine where everything takes long
+    And clients that never retry
+    When the operator deploys release 2, on which everything takes long as well
+    Then it is committed
+
+  Scenario: Rollback by hand changes no row
+    Given an installation that serves release 1
+    And clients that never retry
+    When the operator deploys release 2 and holds it
+    Then it is held
+    And release 2 serves, and the status says so
+    When the clients stop
+    And the rows are counted and hashed
+    And the operator rolls back because "the list of boats is empty"
+    Then it is taken back
+    And release 1 serves, and the status says so
+    And no row has changed
+    And no request failed, and every boat that was acknowledged is there
+
+  Scenario: An incident file is written
+    Given an installation that serves release 1
+    When the operator deploys release 2 and holds it
+    And the operator rolls back because "the list of boats is empty"
+    Then an incident is open that names "the list of boats is empty" and a loss of 0 rows
+    And it is closed once a person has written its cause and its prevention

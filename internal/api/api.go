@@ -58,6 +58,8 @@ type Probes struct {
 	Health  func(ctx context.Context) Health
 	Metrics http.Handler
 	Ready   func(ctx context.Context) bool
+	// Status is what operators see at a glance, as JSON.
+	Status func(ctx context.Context) (any, error)
 }
 
 // Config says how the API behaves.
@@ -80,9 +82,14 @@ type Config struct {
 	Notified     func(ctx context.Context, id account.UserID) <-chan struct{}
 	Observe      func(method, route string, status int, took time.Duration)
 	MetricsToken string
-	Probes       Probes
-	Log          *slog.Logger
-	Now          func() time.Time
+	// Maintenance says why people are turned away now, and until when if that is
+	// known; "" lets them in. Nil lets them in always.
+	Maintenance func() (why string, until time.Time)
+	// Wrap is what a request passes last before its operation; nil for nothing.
+	Wrap   func(http.Handler) http.Handler
+	Probes Probes
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // API serves the operations.
@@ -155,6 +162,12 @@ func (c Config) withDefaults() Config {
 			return Decision{Allowed: true}, nil
 		}
 	}
+	if c.Maintenance == nil {
+		c.Maintenance = func() (string, time.Time) { return "", time.Time{} }
+	}
+	if c.Wrap == nil {
+		c.Wrap = func(next http.Handler) http.Handler { return next }
+	}
 	if c.RateWindow == 0 {
 		c.RateLimit, c.RateWindow = 100, 15*time.Minute
 	}
@@ -162,7 +175,9 @@ func (c Config) withDefaults() Config {
 }
 
 // Handler serves everything.
-func (a *API) Handler() http.Handler { return a.chain(router(a.first, a.mux)) }
+func (a *API) Handler() http.Handler {
+	return a.chain(a.maintained(a.config.Wrap(router(a.first, a.mux))))
+}
 
 // Contract is the OpenAPI description, 3.1 and 3.0.3, as YAML. The events under
 // webhooks are in the first alone: 3.0 knows none.

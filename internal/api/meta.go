@@ -55,6 +55,7 @@ func (a *API) metaOperations() {
 		plain(w, http.StatusOK, "ready\n")
 	})
 	a.mux.HandleFunc("GET /metrics", a.metrics)
+	a.mux.HandleFunc("GET /internal/status", a.status)
 	a.mux.HandleFunc("GET /api/openapi.yaml", a.contract(false))
 	a.mux.HandleFunc("GET /api/openapi-3.0.yaml", a.contract(true))
 	a.mux.HandleFunc("GET /api/docs", a.docs)
@@ -69,14 +70,35 @@ func plain(w http.ResponseWriter, status int, text string) {
 
 // metrics are for this machine, or for whoever holds METRICS_TOKEN.
 func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
+	if a.forOperators(w, r) {
+		a.config.Probes.Metrics.ServeHTTP(w, r)
+	}
+}
+
+// status is for those whom metrics are for.
+func (a *API) status(w http.ResponseWriter, r *http.Request) {
+	if !a.forOperators(w, r) {
+		return
+	}
+	s, err := a.config.Probes.Status(r.Context())
+	if err != nil {
+		writeProblem(w, r, problem(r.Context(), err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(s) //nolint:errcheck // the reader is gone
+}
+
+// forOperators refuses who is neither on this machine nor holds METRICS_TOKEN.
+func (a *API) forOperators(w http.ResponseWriter, r *http.Request) bool {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	byToken := a.config.MetricsToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(a.config.MetricsToken)) == 1
 	addr, err := netip.ParseAddr(requestOf(r.Context()).address)
-	if !byToken && (err != nil || !addr.IsLoopback()) {
-		writeProblem(w, r, newProblem(http.StatusForbidden, "metrics are read from this machine, or with METRICS_TOKEN"))
-		return
+	if byToken || private(r) || err == nil && addr.IsLoopback() {
+		return true
 	}
-	a.config.Probes.Metrics.ServeHTTP(w, r)
+	writeProblem(w, r, newProblem(http.StatusForbidden, "metrics are read from this machine, or with METRICS_TOKEN"))
+	return false
 }
 
 func (a *API) contract(old bool) http.HandlerFunc {

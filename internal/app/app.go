@@ -38,6 +38,7 @@ import (
 	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/notify"
+	"navidocs/internal/ops"
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
@@ -51,6 +52,8 @@ type Options struct {
 	Version string
 	// Extract is the command that starts an extraction child.
 	Extract []string
+	// Wrap is what a request passes before its operation; nil for nothing.
+	Wrap func(http.Handler) http.Handler
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
 }
@@ -76,6 +79,8 @@ type App struct {
 	options  Options
 	kv       kv.Store
 	metrics  *metrics
+	history  *ops.History
+	started  time.Time
 	probes   *probes
 	closing  sync.Mutex // guards closers
 	closers  []func() error
@@ -96,6 +101,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 	a = &App{options: o, stopping: make(chan struct{})}
 	a.metrics = newMetrics(a.version())
+	a.history, a.started = &ops.History{Take: a.counted, Now: o.Now}, o.Now()
 	a.endStreams = sync.OnceFunc(func() { close(a.stopping) })
 	opened := a // which a return with an error sets to nil
 	defer func() {
@@ -309,14 +315,26 @@ func (collectArgs) Kind() string { return "blob.collect" }
 
 func (a *App) apiConfig() api.Config {
 	c := a.options.Config
+	maintained := ops.Watch(c.StateDir(), a.options.Now)
 	return api.Config{
 		Version: a.version(), BaseURL: baseURL(c), CORSOrigins: c.Server.CORSOrigins, TrustedProxies: c.Server.TrustedProxies,
 		RefreshTTL: c.Auth.RefreshExpiration, RateLimit: c.Limit.Requests, RateWindow: c.Limit.Window, Limit: a.limit,
-		Watch:        a.watch,
-		Notified:     a.watchNotified,
-		Observe:      a.metrics.observeHTTP,
+		Watch:    a.watch,
+		Notified: a.watchNotified,
+		Observe:  a.metrics.observeHTTP,
+		Wrap:     a.options.Wrap,
+		Maintenance: func() (string, time.Time) {
+			m := maintained()
+			if m.Until == nil {
+				return m.Why, time.Time{}
+			}
+			return m.Why, *m.Until
+		},
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
-		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready},
+		Probes: api.Probes{
+			Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready,
+			Status: func(ctx context.Context) (any, error) { return a.Status(ctx) },
+		},
 	}
 }
 

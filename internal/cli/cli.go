@@ -2,7 +2,7 @@
 // its flags, calls the service and prints.
 //
 // Exit codes: 0 ok, 1 a check or the work failed, 2 usage or configuration,
-// 3 refused, 5 needs a person.
+// 3 refused, 4 taken back, 5 needs a person.
 package cli
 
 import (
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -24,10 +25,12 @@ import (
 
 // The exit codes.
 const (
-	exitOK      = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitRefused = 3
+	exitOK         = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitRefused    = 3
+	exitRolledBack = 4
+	exitPerson     = 5
 )
 
 // Env is the world of a command: what it reads, where it prints.
@@ -37,6 +40,9 @@ type Env struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
+	// Wrap is what a request to a server passes before its operation; nil for
+	// nothing. Tests of deploys make bad releases with it.
+	Wrap func(http.Handler) http.Handler
 }
 
 // Main runs the command line of this process and returns its exit code.
@@ -82,7 +88,19 @@ func message(err error) string {
 	return text
 }
 
+// codeError is an error with an exit code of its own.
+type codeError struct {
+	code int
+	error
+}
+
+// Unwrap implements errors.Unwrap.
+func (e codeError) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
+	if e, ok := errors.AsType[codeError](err); ok {
+		return e.code
+	}
 	if _, ok := errors.AsType[config.Faults](err); ok {
 		return exitUsage
 	}
@@ -122,7 +140,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.home, "home", "", "folder of data, backups and state (the working folder unless given)")
 	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
-	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
+	root.AddCommand(c.serve(), c.api(), c.worker(), c.deploy(), c.rollback(), c.commit(), c.incident(), c.maintenance(), c.status(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
 	return root
 }
 
@@ -187,7 +205,7 @@ func (c *cli) open(ctx context.Context, cfg config.Config) (*app.App, error) {
 func (c *cli) options(cfg config.Config) (app.Options, error) {
 	self, err := os.Executable()
 	return app.Options{
-		Config: cfg, Log: app.NewLog(c.env.Stderr, cfg.Operation.LogLevel), Version: Version(), Extract: []string{self, "extract"},
+		Config: cfg, Log: app.NewLog(c.env.Stderr, cfg.Operation.LogLevel), Version: Version(), Extract: []string{self, "extract"}, Wrap: c.env.Wrap,
 	}, err
 }
 

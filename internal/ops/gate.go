@@ -3,6 +3,8 @@ package ops
 import (
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -23,6 +25,9 @@ type Sample struct {
 	Short Histogram
 	// Jobs and Failures are the attempts at jobs, and those that failed.
 	Jobs, Failures float64
+	// Database and JobTimes are the durations of queries and transactions, and of
+	// attempts at jobs that read no pages.
+	Database, JobTimes Histogram
 }
 
 // Histogram counts what was at most each bound (seconds), cumulatively.
@@ -30,7 +35,7 @@ type Histogram map[float64]float64
 
 // unjudged are routes whose answers say nothing of a release: they are asked by
 // those who watch it.
-var unjudged = []string{"GET /metrics", "GET /livez", "GET /readyz", "GET /api/health", "POST /internal/probe/reset"}
+var unjudged = []string{"GET /metrics", "GET /internal/status", "GET /livez", "GET /readyz", "GET /api/health", "POST /internal/probe/reset"}
 
 // lasting are parts of the routes whose answers take as long as what they carry,
 // or hash a password.
@@ -46,21 +51,40 @@ func ReadSample(r io.Reader) (Sample, error) {
 	if err != nil {
 		return Sample{}, fmt.Errorf("/metrics: %w", err)
 	}
-	s := Sample{Short: Histogram{}}
-	for _, m := range families["navidocs_http_request_duration_seconds"].GetMetric() {
-		s.addRequests(m)
-	}
-	for _, m := range families["navidocs_job_duration_seconds"].GetMetric() {
-		n := float64(m.GetHistogram().GetSampleCount())
-		switch label(m, "outcome") {
-		case "failed", "dead":
-			s.Jobs, s.Failures = s.Jobs+n, s.Failures+n
-		case "completed":
-			s.Jobs += n
-		default: // told to stop, or called off: no verdict on the release
+	return SampleOf(maps.Values(families)), nil
+}
+
+// SampleOf takes a sample from what was counted.
+func SampleOf(families iter.Seq[*dto.MetricFamily]) Sample {
+	s := Sample{Short: Histogram{}, Database: Histogram{}, JobTimes: Histogram{}}
+	for f := range families {
+		for _, m := range f.GetMetric() {
+			switch f.GetName() {
+			case "navidocs_http_request_duration_seconds":
+				s.addRequests(m)
+			case "navidocs_job_duration_seconds":
+				s.addJobs(m)
+			case "navidocs_db_duration_seconds":
+				s.Database.add(m)
+			}
 		}
 	}
-	return s, nil
+	return s
+}
+
+func (s *Sample) addJobs(m *dto.Metric) {
+	n := float64(m.GetHistogram().GetSampleCount())
+	switch label(m, "outcome") {
+	case "failed", "dead":
+		s.Jobs, s.Failures = s.Jobs+n, s.Failures+n
+	case "completed":
+		s.Jobs += n
+	default:
+		return // told to stop, or called off: no verdict on the release
+	}
+	if label(m, "kind") != "document.pages" { // as long as its scans
+		s.JobTimes.add(m)
+	}
 }
 
 func (s *Sample) addRequests(m *dto.Metric) {
@@ -75,12 +99,25 @@ func (s *Sample) addRequests(m *dto.Metric) {
 	if slices.ContainsFunc(lasting, func(part string) bool { return strings.Contains(route, part) }) {
 		return
 	}
+	s.Short.add(m)
+}
+
+// add counts a metric in.
+func (h Histogram) add(m *dto.Metric) {
 	for _, b := range m.GetHistogram().GetBucket() {
 		if !math.IsInf(b.GetUpperBound(), 1) { // which not every writer writes
-			s.Short[b.GetUpperBound()] += float64(b.GetCumulativeCount())
+			h[b.GetUpperBound()] += float64(b.GetCumulativeCount())
 		}
 	}
-	s.Short[math.Inf(1)] += n
+	h[math.Inf(1)] += float64(m.GetHistogram().GetSampleCount())
+}
+
+func (h Histogram) since(earlier Histogram) Histogram {
+	out := Histogram{}
+	for bound, n := range h {
+		out[bound] = n - earlier[bound]
+	}
+	return out
 }
 
 func label(m *dto.Metric, name string) string {
@@ -94,14 +131,10 @@ func label(m *dto.Metric, name string) string {
 
 // Since is what was counted after an earlier sample of the same process.
 func (s Sample) Since(earlier Sample) Sample {
-	out := Sample{
-		Requests: s.Requests - earlier.Requests, Errors: s.Errors - earlier.Errors,
-		Jobs: s.Jobs - earlier.Jobs, Failures: s.Failures - earlier.Failures, Short: Histogram{},
+	return Sample{
+		Requests: s.Requests - earlier.Requests, Errors: s.Errors - earlier.Errors, Jobs: s.Jobs - earlier.Jobs, Failures: s.Failures - earlier.Failures,
+		Short: s.Short.since(earlier.Short), Database: s.Database.since(earlier.Database), JobTimes: s.JobTimes.since(earlier.JobTimes),
 	}
-	for bound, n := range s.Short {
-		out.Short[bound] = n - earlier.Short[bound]
-	}
-	return out
 }
 
 func (h Histogram) count() float64 { return h[math.Inf(1)] }

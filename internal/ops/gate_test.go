@@ -79,6 +79,11 @@ navidocs_http_request_duration_seconds_count{method="POST",route="POST /api/docu
 navidocs_http_request_duration_seconds_bucket{method="GET",route="GET /livez",status="200",le="+Inf"} 1000
 navidocs_http_request_duration_seconds_sum{method="GET",route="GET /livez",status="200"} 1
 navidocs_http_request_duration_seconds_count{method="GET",route="GET /livez",status="200"} 1000
+# TYPE navidocs_db_duration_seconds histogram
+navidocs_db_duration_seconds_bucket{kind="read",le="0.01"} 5
+navidocs_db_duration_seconds_bucket{kind="read",le="+Inf"} 6
+navidocs_db_duration_seconds_sum{kind="read"} 1
+navidocs_db_duration_seconds_count{kind="read"} 6
 # TYPE navidocs_job_duration_seconds histogram
 navidocs_job_duration_seconds_bucket{kind="a",outcome="completed",le="+Inf"} 7
 navidocs_job_duration_seconds_sum{kind="a",outcome="completed"} 1
@@ -94,12 +99,12 @@ navidocs_job_duration_seconds_count{kind="a",outcome="returned"} 9
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ops.Sample{Requests: 48, Errors: 3, Jobs: 9, Failures: 2, Short: ops.Histogram{.1: 33, math.Inf(1): 43}}
+	want := ops.Sample{Requests: 48, Errors: 3, Jobs: 9, Failures: 2, Short: ops.Histogram{.1: 33, math.Inf(1): 43}, Database: ops.Histogram{.01: 5, math.Inf(1): 6}, JobTimes: ops.Histogram{math.Inf(1): 9}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	since := got.Since(ops.Sample{Requests: 8, Errors: 1, Short: ops.Histogram{.1: 3}})
-	want = ops.Sample{Requests: 40, Errors: 2, Jobs: 9, Failures: 2, Short: ops.Histogram{.1: 30, math.Inf(1): 43}}
+	want = ops.Sample{Requests: 40, Errors: 2, Jobs: 9, Failures: 2, Short: ops.Histogram{.1: 30, math.Inf(1): 43}, Database: ops.Histogram{.01: 5, math.Inf(1): 6}, JobTimes: ops.Histogram{math.Inf(1): 9}}
 	if d := cmp.Diff(want, since); d != "" {
 		t.Error(d)
 	}

@@ -1,0 +1,450 @@
+package features
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cucumber/godog"
+
+	"navidocs/internal/db"
+	"navidocs/internal/ops"
+	"navidocs/internal/testkit"
+)
+
+// deploying is what a scenario about deploys knows: an installation that runs
+// the built program, and clients that use it.
+type deploying struct {
+	*world
+
+	home, program, url, token string
+	process                   *exec.Cmd
+	log                       bytes.Buffer
+
+	stop    context.CancelFunc
+	clients sync.WaitGroup
+	asked   atomic.Int64
+	mu      sync.Mutex // guards what follows
+	failed  []string
+	boats   []string // that were acknowledged
+
+	code   int
+	run    ops.Run
+	said   string
+	tables []db.TableDigest
+}
+
+func (w *world) deploySteps(sc *godog.ScenarioContext) {
+	d := &deploying{world: w}
+	sc.Step(`^an installation that serves release 1$`, func() error { return d.serves("one") })
+	sc.Step(`^an installation that serves release 1 on a machine where everything takes long$`, func() error { return d.serves("slow one") })
+	sc.Step(`^clients that never retry$`, d.use)
+	sc.Step(`^the operator deploys release 2$`, func() error { return d.deploys("two") })
+	sc.Step(`^the operator deploys release 2, on which everything takes long as well$`, func() error { return d.deploys("slow two") })
+	sc.Step(`^the operator deploys release 2 and holds it$`, func() error { return d.deploys("two", "--hold") })
+	sc.Step(`^the operator deploys a release (?:that|of which) (exits|fails its smoke test|three of ten answers are errors|is slow)$`, d.deploysBad)
+	sc.Step(`^it is (committed|held|stopped|taken back)(?: because "([^"]*)")?$`, d.cameOut)
+	sc.Step(`^release (\d) serves, and the status says so$`, d.isServing)
+	sc.Step(`^no request failed, and every boat that was acknowledged is there$`, d.lostNothing)
+	sc.Step(`^at most (\d+) in 100 requests failed, and every boat that was acknowledged is there$`, d.lostLittle)
+	sc.Step(`^the clients stop$`, d.leave)
+	sc.Step(`^the rows are counted and hashed$`, d.counts)
+	sc.Step(`^the operator rolls back because "([^"]*)"$`, d.rollsBack)
+	sc.Step(`^no row has changed$`, d.sameRows)
+	sc.Step(`^an incident is open that names "([^"]*)" and a loss of 0 rows$`, d.incidentSays)
+	sc.Step(`^it is closed once a person has written its cause and its prevention$`, d.closesIncident)
+}
+
+// built is the program of the tests of deploys, linked once.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "navidocs-faulty-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "navidocs")
+	cmd := exec.Command("go", "build", "-pgo=off", "-o", path, "navidocs/internal/testkit/faulty") //nolint:noctx // ends by itself
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// release makes the binary of a release that has a fault; what the fault's name
+// says beyond its first word makes it another release.
+func (d *deploying) release(fault string) (string, error) {
+	from, err := built()
+	if err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(d.t.TempDir(), "navidocs")
+	return path, os.WriteFile(path, append(content, "\nfault: "+fault+"\n"...), 0o700) //nolint:gosec // a program
+}
+
+func (d *deploying) serves(fault string) (err error) {
+	d.home = d.t.TempDir()
+	if d.program, err = d.release(fault); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
+	if err != nil {
+		return err
+	}
+	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of TCP
+	if err := l.Close(); err != nil {
+		return err
+	}
+	d.url = fmt.Sprintf("http://127.0.0.1:%d", port)
+	settings := fmt.Sprintf("APP_ENV=test\nREGISTRATION=open\nLISTEN=127.0.0.1\nPORT=%d\nRATE_LIMIT_MAX_REQUESTS=1000000\nAPP_BASE_URL=%s\n", port, d.url)
+	if d.database != "" {
+		settings += "DATABASE_URL=" + d.database + "\n"
+	}
+	if err := os.WriteFile(filepath.Join(d.home, "env"), []byte(settings), 0o600); err != nil {
+		return err
+	}
+	d.process = d.command("serve")
+	d.process.Stdout, d.process.Stderr = &d.log, &d.log
+	if err := d.process.Start(); err != nil {
+		return err
+	}
+	d.t.Cleanup(d.end)
+	testkit.Eventually(d.t, func() error { return d.answers("/readyz") })
+	return d.register()
+}
+
+func (d *deploying) command(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.WithoutCancel(d.t.Context()), d.program,
+		append([]string{"--home", d.home, "--env-file", filepath.Join(d.home, "env")}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.home, "TMPDIR=" + os.TempDir()}
+	return cmd
+}
+
+func (d *deploying) end() {
+	d.leaveQuietly()
+	_ = d.process.Process.Signal(syscall.SIGTERM)
+	if err := d.process.Wait(); err != nil {
+		d.t.Errorf("the server ended with %v: %s", err, tail(d.log.String()))
+	}
+}
+
+func tail(text string) string { return text[max(0, len(text)-2000):] }
+
+func (d *deploying) answers(path string) error {
+	res, err := http.Get(d.url + path) //nolint:noctx,gosec // of this test
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return errors.New(res.Status)
+	}
+	return nil
+}
+
+func (d *deploying) register() error {
+	body := `{"email":"` + captain + `","password":"` + password + `","name":"Ada","organization_name":"Ada"}`
+	if status, _, err := d.send(http.DefaultClient, "POST", "/api/auth/register", body); err != nil || status != http.StatusCreated { //nolint:forbidigo // of this test
+		return fmt.Errorf("%d, %w", status, err)
+	}
+	_, text, err := d.send(http.DefaultClient, "POST", "/api/auth/login", `{"email":"`+captain+`","password":"`+password+`"}`) //nolint:forbidigo // of this test
+	if err != nil {
+		return err
+	}
+	var session struct{ Token string }
+	err = json.Unmarshal(text, &session)
+	d.token = session.Token
+	return err
+}
+
+func (d *deploying) send(client *http.Client, method, path, body string) (status int, text []byte, err error) {
+	req, err := http.NewRequestWithContext(context.WithoutCancel(d.t.Context()), method, d.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.GetBody = nil // so that the transport repeats nothing
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if d.token != "" {
+		req.Header.Set("Authorization", "Bearer "+d.token)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	text, err = io.ReadAll(res.Body)
+	return res.StatusCode, text, err
+}
+
+// use has three clients read and one write, each as soon as it was answered: two
+// on connections that stay, two on new ones.
+func (d *deploying) use() error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(d.t.Context()))
+	d.stop = stop
+	for i := range 4 {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 1}}
+		d.clients.Go(func() {
+			defer client.CloseIdleConnections()
+			for ctx.Err() == nil {
+				if i == 3 {
+					d.adds(client)
+				} else {
+					d.reads(client)
+				}
+			}
+		})
+	}
+	return nil
+}
+
+func (d *deploying) reads(client *http.Client) {
+	status, text, err := d.send(client, "GET", "/api/boats", "")
+	d.counted(status == http.StatusOK, status, text, err)
+}
+
+func (d *deploying) adds(client *http.Client) {
+	status, text, err := d.send(client, "POST", "/api/boats", `{"name":"Calypso"}`)
+	if !d.counted(status == http.StatusCreated, status, text, err) {
+		return
+	}
+	var boat struct{ ID string }
+	if json.Unmarshal(text, &boat) == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.boats = append(d.boats, boat.ID)
+	}
+}
+
+func (d *deploying) counted(ok bool, status int, text []byte, err error) bool {
+	d.asked.Add(1)
+	if !ok {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.failed = append(d.failed, fmt.Sprintf("%d %v %.100s", status, err, text))
+	}
+	return ok
+}
+
+func (d *deploying) leaveQuietly() {
+	if d.stop != nil {
+		d.stop()
+	}
+	d.clients.Wait()
+}
+
+func (d *deploying) leave() error {
+	d.leaveQuietly()
+	return nil
+}
+
+func (d *deploying) deploysBad(how string) error {
+	return d.deploys(map[string]string{
+		"exits": "exits", "fails its smoke test": "smoke", "three of ten answers are errors": "errors", "is slow": "slow",
+	}[how])
+}
+
+// watched is how long a release is watched: long enough for some hundred answers.
+const watched = "4s"
+
+func (d *deploying) deploys(fault string, more ...string) error {
+	path, err := d.release(fault)
+	if err != nil {
+		return err
+	}
+	return d.operator(append([]string{"deploy", path, "--unsigned", "--no-review", "--watch", watched, "--by", "the captain", "--json"}, more...)...)
+}
+
+func (d *deploying) operator(args ...string) error {
+	var out, said bytes.Buffer
+	cmd := d.command(args...)
+	cmd.Stdout, cmd.Stderr = &out, &said
+	err := cmd.Run()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		return err
+	}
+	d.code, d.said, d.run = cmd.ProcessState.ExitCode(), said.String(), ops.Run{}
+	if json.Unmarshal(out.Bytes(), &d.run) != nil {
+		d.said += out.String()
+	}
+	return nil
+}
+
+func (d *deploying) cameOut(how, why string) error {
+	want := map[string]struct {
+		outcome ops.Outcome
+		code    int
+	}{"committed": {ops.Committed, 0}, "held": {ops.Held, 5}, "stopped": {ops.Stopped, 1}, "taken back": {ops.RolledBack, 4}}[how]
+	if d.run.Kind == "rollback" {
+		want.code = 0
+	}
+	if d.code != want.code || d.run.Outcome != want.outcome || !strings.Contains(d.run.Reason, why) {
+		return fmt.Errorf("exit code %d, %s: %s %s\n%+v\n%s", d.code, d.run.Outcome, d.run.Reason, d.said, d.run.Steps, tail(d.log.String()))
+	}
+	return nil
+}
+
+func (d *deploying) isServing(n int) error {
+	if err := d.answers("/readyz"); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	cmd := d.command("status", "--json")
+	cmd.Stdout = &out
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	var s ops.Status
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		return err
+	}
+	leader := s.Keeper.Children[0]
+	if isSecond := leader.Release == d.run.Release; isSecond != (n == 2) || !leader.Serving || !leader.Working || s.Server == nil || s.Server.Health != "ok" {
+		return fmt.Errorf("%s", out.String())
+	}
+	return nil
+}
+
+func (d *deploying) lostNothing() error { return d.lostLittle(0) }
+
+func (d *deploying) lostLittle(percent int64) error {
+	d.leaveQuietly()
+	if n := int64(len(d.failed)); n*100 > percent*d.asked.Load() || d.asked.Load() < 100 {
+		return fmt.Errorf("%d of %d requests failed: %s", n, d.asked.Load(), strings.Join(d.failed[:min(n, 3)], "; "))
+	}
+	there, err := d.names()
+	if err != nil {
+		return err
+	}
+	for _, id := range d.boats {
+		if !there[id] {
+			return fmt.Errorf("the boat %s was acknowledged and is not there", id)
+		}
+	}
+	d.t.Logf("requests: %d, failed: %d, boats added: %d", d.asked.Load(), len(d.failed), len(d.boats))
+	return nil
+}
+
+// names are the ids of all boats, page by page.
+func (d *deploying) names() (map[string]bool, error) {
+	all, next := map[string]bool{}, ""
+	for {
+		req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/api/boats?limit=200"+next, http.NoBody)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+d.token)
+		res, err := http.DefaultClient.Do(req) //nolint:forbidigo // of this test
+		if err != nil {
+			return nil, err
+		}
+		var page []struct{ ID string }
+		err = errors.Join(json.NewDecoder(res.Body).Decode(&page), res.Body.Close())
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page {
+			all[b.ID] = true
+		}
+		cursor := res.Header.Get("X-Next-Cursor")
+		if cursor == "" {
+			return all, nil
+		}
+		next = "&cursor=" + cursor
+	}
+}
+
+func (d *deploying) digests() (all []db.TableDigest, err error) {
+	address := d.database
+	if address == "" {
+		address = filepath.Join(d.home, "data", "navidocs.db")
+	}
+	conn, err := db.Open(d.t.Context(), db.Options{URL: address})
+	if err != nil {
+		return nil, err
+	}
+	all, err = db.Digests(d.t.Context(), conn, conn)
+	return all, errors.Join(err, conn.Close())
+}
+
+func (d *deploying) counts() (err error) {
+	d.tables, err = d.digests()
+	return err
+}
+
+func (d *deploying) sameRows() error {
+	now, err := d.digests()
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(d.tables, now) {
+		return fmt.Errorf("before %v, after %v", d.tables, now)
+	}
+	return nil
+}
+
+func (d *deploying) rollsBack(why string) error {
+	return d.operator("rollback", "--reason", why, "--json")
+}
+
+func (d *deploying) incident() (path, text string, err error) {
+	found, err := filepath.Glob(filepath.Join(d.home, "state", "incidents", "INC-*.md"))
+	if err != nil || len(found) != 1 {
+		return "", "", fmt.Errorf("incidents: %v, %w", found, err)
+	}
+	content, err := os.ReadFile(found[0])
+	return found[0], string(content), err
+}
+
+func (d *deploying) incidentSays(why string) error {
+	_, text, err := d.incident()
+	if err != nil {
+		return err
+	}
+	for _, want := range []string{"Status: open", why, "Data loss: 0 rows", "Release: " + d.run.Release} {
+		if !strings.Contains(text, want) {
+			return fmt.Errorf("%q is missing in: %s", want, text)
+		}
+	}
+	return nil
+}
+
+func (d *deploying) closesIncident() error {
+	path, text, err := d.incident()
+	if err != nil {
+		return err
+	}
+	id := strings.TrimSuffix(filepath.Base(path), ".md")
+	if err := d.operator("incident", "close", id); err != nil || d.code != 3 {
+		return fmt.Errorf("exit code %d: %s, %w", d.code, d.said, err)
+	}
+	written := strings.ReplaceAll(text, "(to be written by a person)", "a wrong index")
+	if err := os.WriteFile(path, []byte(written), 0o600); err != nil {
+		return err
+	}
+	if err := d.operator("incident", "close", id); err != nil || d.code != 0 {
+		return fmt.Errorf("exit code %d: %s, %w", d.code, d.said, err)
+	}
+	_, text, err = d.incident()
+	if err == nil && !strings.Contains(text, "Status: closed") {
+		err = errors.New(text)
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"navidocs/internal/ops"
+)
+
+// again is how often status --watch looks.
+const again = 2 * time.Second
+
+func (c *cli) status() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show releases, processes, errors, durations, queue, disk and backups on one screen", Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.config()
+			if err != nil {
+				return err
+			}
+			for {
+				s, err := ops.Look(cmd.Context(), cfg.Home, cfg.StateDir(), fmt.Sprintf("http://127.0.0.1:%d", cfg.Server.Port), time.Now())
+				if err != nil {
+					return err
+				}
+				if watch && !c.json {
+					fmt.Fprint(c.env.Stdout, "\x1b[H\x1b[2J") // the terminal's screen is cleared
+				}
+				if err := c.printStatus(s); err != nil || !watch {
+					return err
+				}
+				select {
+				case <-cmd.Context().Done():
+					return nil
+				case <-time.After(again):
+				}
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds")
+	return cmd
+}
+
+func (c *cli) printStatus(s ops.Status) error {
+	if c.json {
+		return c.printJSON(s)
+	}
+	return s.Print(c.env.Stdout, time.Now())
+}

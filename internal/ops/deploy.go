@@ -1,0 +1,471 @@
+package ops
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+	"navidocs/internal/keeper"
+	"navidocs/internal/release"
+)
+
+// Deploy puts a release in the place of the one that runs, and goes back by
+// itself when the new one does worse. It runs the commands of both releases and
+// speaks to the keeper.
+type Deploy struct {
+	Home, State string
+	Trust       release.Trust
+	// Self is the binary that runs where no release was deployed yet.
+	Self string
+	// Keeper reaches the keeper of Home.
+	Keeper func(ctx context.Context) (*keeper.Client, error)
+	// Tool runs a command of a binary in Home and returns what it printed; its
+	// error says what the command said.
+	Tool func(ctx context.Context, binary string, args ...string) (stdout []byte, err error)
+	// Rows counts the rows of every table.
+	Rows func(ctx context.Context) ([]db.TableDigest, error)
+	// Announce tells operators; that somebody could not be told stops nothing.
+	Announce func(ctx context.Context, a Announcement)
+	// Progress hears of every step when it has ended.
+	Progress func(s Step)
+	Now      func() time.Time
+	Options  DeployOptions
+}
+
+// DeployOptions are what the operator says.
+type DeployOptions struct {
+	By, ApprovedBy string
+	// NoReview deploys what nobody has reviewed.
+	NoReview bool
+	// Watch is how long the old release is kept warm while the new one is judged;
+	// 0 commits at once.
+	Watch time.Duration
+	// Hold leaves both releases there after the watch, for a person to decide.
+	Hold bool
+	// Keep is how many releases stay on the disk.
+	Keep int
+	// Contacts are whom to call, for incidents.
+	Contacts string
+}
+
+// deploy is one run in hand.
+type deploy struct {
+	*Deploy
+
+	run      Run
+	keeper   *keeper.Client
+	fresh    release.Release
+	old      string // the binary that runs now
+	before   []db.TableDigest
+	gate     Gate
+	promoted moment // what the new release had counted when users came to it
+}
+
+// Run deploys what lies at path: the folder, the archive or the binary of a
+// release. The returned Run says how it ended. Without an error the release is
+// committed, or held when that was asked for; a Conflict means that nothing was
+// begun; any other error that users still have the old release.
+func (d *Deploy) Run(ctx context.Context, path string) (_ Run, err error) {
+	defer fault.Wrap(&err, "deploy %s", path)
+	now := d.Now().UTC()
+	x := &deploy{Deploy: d, run: Run{
+		ID: now.Format("20060102-150405.000"), Kind: "deploy", Outcome: Begun, By: d.Options.By, ApprovedBy: d.Options.ApprovedBy, At: now, Steps: []Step{},
+	}}
+	unlock, err := Lock(d.State, Holder{PID: os.Getpid(), By: d.Options.By, Why: "deploy " + path, Since: now})
+	if err != nil {
+		x.run.Outcome, x.run.Reason = Refused, fault.Message(err)
+		return x.run, err
+	}
+	defer unlock() //nolint:errcheck // the process ends
+	if err := JournalOf(d.State).Add(x.run); err != nil {
+		return x.run, err
+	}
+	return x.end(ctx, x.deploy(ctx, path))
+}
+
+// deploy goes through the steps of operations.md 5. Whatever happens before the
+// promotion, no user has met the new release; what the schema was expanded by
+// may stay.
+func (x *deploy) deploy(ctx context.Context, path string) error {
+	steps := []step{
+		{"stage", func(ctx context.Context) (string, error) { return x.stage(ctx, path) }},
+		{"preflight", x.preflight},
+		{"announce", x.begins},
+		{"backup", x.backup},
+		{"rehearsal", x.rehearse},
+		{"migrate", x.migrate},
+		{"start", x.start},
+		{"smoke", x.smoke},
+		{"promote", x.promote},
+		{"watch", x.watchAndWork},
+	}
+	for _, s := range steps {
+		if err := x.step(ctx, s); err != nil {
+			return x.undo(ctx, s.name, err)
+		}
+	}
+	if x.Options.Hold {
+		x.run.Outcome = Held
+		return nil
+	}
+	return x.step(ctx, step{"commit", x.commit})
+}
+
+// step is a part of a run. Its text says what was found or done.
+type step struct {
+	name string
+	do   func(ctx context.Context) (text string, err error)
+}
+
+func (x *deploy) step(ctx context.Context, s step) error {
+	began := x.Now()
+	text, err := s.do(ctx)
+	done := Step{Name: s.name, TookMS: x.Now().Sub(began).Milliseconds(), OK: err == nil, Text: text}
+	if err != nil {
+		done.Text = fault.Message(err)
+	}
+	x.run.Steps = append(x.run.Steps, done)
+	x.Progress(done)
+	return err
+}
+
+func (x *deploy) stage(ctx context.Context, path string) (string, error) {
+	var err error
+	if x.keeper, err = x.Keeper(ctx); err != nil {
+		return "", err
+	}
+	s, err := x.keeper.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(s.Children) > 1 {
+		return "", fault.New(fault.Conflict, "%s and %s are both there: navidocs deploy --commit keeps the new one, navidocs rollback the old one", s.Children[0].Release, s.Children[1].Release)
+	}
+	if x.fresh, err = release.Stage(ctx, x.Home, path, x.Trust); err != nil {
+		return "", err
+	}
+	x.run.Release, x.old = x.fresh.Name, x.Self
+	if current, err := release.Current(x.Home); err == nil {
+		x.run.Previous, x.old = current.Name, current.Binary()
+	} else if !fault.Is(err, fault.NotFound) {
+		return "", err
+	}
+	return x.fresh.Name + ", commit " + orNone(x.fresh.Manifest.Commit), nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// preflight has the new release look whether it may be deployed here.
+func (x *deploy) preflight(ctx context.Context) (string, error) {
+	args := []string{"preflight", "--json", "--for", "deploy", "--release", x.fresh.Dir}
+	if x.Options.NoReview {
+		args = append(args, "--no-review")
+	}
+	if x.Trust.Unsigned {
+		args = append(args, "--unsigned")
+	}
+	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
+	var found []Finding
+	if json.Unmarshal(out, &found) != nil {
+		return "", err
+	}
+	var failed, warned []string
+	for _, f := range found {
+		switch {
+		case f.Verdict == Fail && !f.Fixed:
+			failed = append(failed, fmt.Sprintf("%s: %s; %s", f.Check, f.Text, f.Remedy))
+		case f.Verdict == Warn:
+			warned = append(warned, f.Check)
+		}
+	}
+	if len(failed) > 0 {
+		return "", fault.New(fault.Conflict, "preflight: %s", strings.Join(failed, ". "))
+	}
+	text := fmt.Sprintf("%d checks", len(found))
+	if len(warned) > 0 {
+		text += ", warnings: " + strings.Join(warned, ", ")
+	}
+	return text, err
+}
+
+func (x *deploy) begins(ctx context.Context) (string, error) {
+	x.Announce(ctx, Announcement{
+		Title: "NaviDocs " + x.fresh.Manifest.Version + " is being deployed",
+		Lines: []string{"by " + orNone(x.run.By) + ", approved by " + orNone(x.run.ApprovedBy), "it replaces " + orNone(x.run.Previous) + "; nobody has to do anything"},
+	})
+	return "operators are told", nil
+}
+
+// backup is made and verified by the release that wrote the data.
+func (x *deploy) backup(ctx context.Context) (string, error) {
+	out, err := x.Tool(ctx, x.old, "backup", "create", "--json", "--reason", "deploy "+x.fresh.Name)
+	var made struct {
+		ID    string `json:"id"`
+		Bytes int64  `json:"bytes"`
+		Rows  int64  `json:"rows"`
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &made)
+	}
+	if err != nil {
+		return "", err
+	}
+	x.run.Backup = made.ID
+	return fmt.Sprintf("%s, %d rows", made.ID, made.Rows), nil
+}
+
+// rehearse restores the backup elsewhere, migrates it with the new release and
+// tries it as a server.
+func (x *deploy) rehearse(ctx context.Context) (string, error) {
+	if _, err := x.Tool(ctx, x.fresh.Binary(), "backup", "drill", x.run.Backup, "--json"); err != nil {
+		return "", err
+	}
+	_, err := x.Tool(ctx, x.fresh.Binary(), "migrate", "rehearse", "--json")
+	return "the backup was restored, migrated and tried", err
+}
+
+// migrate expands the schema; what older releases could not live with waits.
+func (x *deploy) migrate(ctx context.Context) (text string, err error) {
+	if x.before, err = x.Rows(ctx); err != nil {
+		return "", err
+	}
+	if _, err = x.Tool(ctx, x.fresh.Binary(), "migrate", "up", "--json"); err != nil {
+		return "", err
+	}
+	after, err := x.Rows(ctx)
+	if err != nil {
+		return "", err
+	}
+	if table := emptied(x.before, after); table != "" {
+		return "", fault.New(fault.Internal, "the table %s has lost its rows in the migration: navidocs backup restore %s --to DIR brings them back", table, x.run.Backup)
+	}
+	return fmt.Sprintf("%d tables, none has lost rows", len(after)), nil
+}
+
+// emptied names a table that lost what a migration may not take. People delete
+// things while it runs, so a few rows less say nothing.
+func emptied(before, after []db.TableDigest) string {
+	for _, b := range before {
+		i := slices.IndexFunc(after, func(a db.TableDigest) bool { return a.Name == b.Name })
+		if b.Rows > 0 && (i < 0 || after[i].Rows < b.Rows/2) {
+			return b.Name
+		}
+	}
+	return ""
+}
+
+func (x *deploy) start(ctx context.Context) (string, error) {
+	c, err := x.keeper.Start(ctx, x.fresh.Name)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("process %d answers on its private socket", c.PID), nil
+}
+
+// smoke tries the candidate, which nobody else reaches.
+func (x *deploy) smoke(ctx context.Context) (string, error) {
+	return x.try(ctx, x.keeper, keeper.Candidate, "--no-jobs")
+}
+
+func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, more ...string) (string, error) {
+	s, err := k.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	c, ok := s.Child(role)
+	if !ok {
+		return "", fault.New(fault.Internal, "the new release has ended: %s", lastWords(s))
+	}
+	args := append([]string{"smoke", "--json", "--socket", c.Socket}, more...)
+	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
+	var r SmokeReport
+	if json.Unmarshal(out, &r) != nil {
+		return "", err
+	}
+	for _, suite := range r.Suites {
+		if suite.Error != "" {
+			return "", fault.New(fault.Internal, "smoke %s: %s", suite.Name, suite.Error)
+		}
+	}
+	return fmt.Sprintf("%d suites", len(r.Suites)), err
+}
+
+func lastWords(s keeper.Status) string {
+	if s.RolledBack == nil {
+		return "see navidocs logs"
+	}
+	return s.RolledBack.Reason
+}
+
+// promote gives the new release the requests. What it is compared with is what
+// the old one counted in all its time.
+func (x *deploy) promote(ctx context.Context) (string, error) {
+	s, err := x.keeper.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	if x.gate.Before, err = sampleOf(ctx, s, keeper.Leader); err != nil {
+		return "", err
+	}
+	counted, err := sampleOf(ctx, s, keeper.Candidate)
+	if err != nil {
+		return "", err
+	}
+	if _, err = x.keeper.Promote(ctx, true); err != nil {
+		return "", err
+	}
+	x.promoted = moment{counted, x.Now()}
+	return "the new release serves, the old one is warm", nil
+}
+
+// watchAndWork judges the new release from its first answer on, while the work
+// moves to it, which may take as long as the jobs that the old one has in hand.
+func (x *deploy) watchAndWork(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	worked := make(chan error, 1)
+	go func() {
+		err := x.work(ctx)
+		if err != nil {
+			cancel()
+		}
+		worked <- err
+	}()
+	text, err := x.watch(ctx)
+	if err != nil {
+		cancel()
+	}
+	if werr := <-worked; werr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = werr
+	}
+	return text, err
+}
+
+// work gives the new release the jobs, and sees one through.
+func (x *deploy) work(ctx context.Context) error {
+	k, err := x.Keeper(ctx) // of its own: each client is for one caller
+	if err != nil {
+		return err
+	}
+	defer k.Close() //nolint:errcheck // only asked
+	if _, err := k.Promote(ctx, false); err != nil {
+		return err
+	}
+	_, err = x.try(ctx, k, keeper.Leader)
+	return err
+}
+
+// commit makes the new release the current one. The old one ends.
+func (x *deploy) commit(ctx context.Context) (string, error) {
+	if err := commit(ctx, x.Home, x.fresh, x.keeper); err != nil {
+		return "", err
+	}
+	x.run.Outcome = Committed
+	gone, err := release.Prune(ctx, x.Home, max(x.Options.Keep, 2))
+	text := "the old release has ended"
+	if len(gone) > 0 {
+		text += fmt.Sprintf(", %d older ones are removed", len(gone))
+	}
+	return text, err
+}
+
+// commit swaps the links before the old release ends: a machine that fails in
+// between starts the new one.
+func commit(ctx context.Context, home string, r release.Release, k *keeper.Client) error {
+	if err := release.Commit(ctx, home, r); err != nil {
+		return err
+	}
+	_, err := k.Commit(ctx)
+	if fault.Is(err, fault.Conflict) {
+		return nil // the old one has ended by itself
+	}
+	return err
+}
+
+// undo brings the old release back, or ends the candidate that nobody met.
+func (x *deploy) undo(ctx context.Context, at string, cause error) error {
+	ctx = context.WithoutCancel(ctx) // also when the operator broke it off
+	x.run.Outcome = Stopped
+	if fault.Is(cause, fault.Conflict) && slices.Contains([]string{"stage", "preflight"}, at) {
+		x.run.Outcome = Refused
+	}
+	if x.keeper == nil {
+		return cause
+	}
+	s, err := x.keeper.Status(ctx)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	if _, ok := s.Child(keeper.Candidate); ok {
+		_, err = x.keeper.Discard(ctx)
+		return errors.Join(cause, err)
+	}
+	if x.promoted.at.IsZero() {
+		return cause
+	}
+	x.run.Outcome = RolledBack
+	undone := x.step(ctx, step{"back", func(ctx context.Context) (string, error) {
+		_, err := x.keeper.Back(ctx, fault.Message(cause))
+		if fault.Is(err, fault.Conflict) { // the keeper was faster
+			err = nil
+		}
+		return "the old release serves again", err
+	}})
+	return errors.Join(cause, undone)
+}
+
+// end writes down how the run ended and tells the operators.
+func (x *deploy) end(ctx context.Context, err error) (Run, error) {
+	ctx = context.WithoutCancel(ctx)
+	x.run.EndedAt = new(x.Now().UTC())
+	if err != nil {
+		x.run.Reason = fault.Message(err)
+	}
+	var opened error
+	if x.run.Outcome == RolledBack {
+		opened = x.incident()
+	}
+	if x.keeper != nil {
+		_ = x.keeper.Close()
+	}
+	if x.run.Outcome != Refused {
+		x.Announce(ctx, x.run.announcement())
+	}
+	return x.run, errors.Join(err, opened, JournalOf(x.State).Add(x.run))
+}
+
+func (x *deploy) incident() error {
+	actions := make([]string, len(x.run.Steps))
+	for i, s := range x.run.Steps {
+		actions[i] = fmt.Sprintf("%s: %s (%d ms)", s.Name, s.Text, s.TookMS)
+	}
+	_, err := IncidentsOf(x.State).Open(Incident{
+		At: x.promoted.at, Duration: x.run.EndedAt.Sub(x.promoted.at).Round(time.Millisecond), Reason: x.run.Reason,
+		Release: x.run.Release, Back: orNone(x.run.Previous), Actions: actions, Contacts: x.Options.Contacts,
+	})
+	return err
+}
+
+func (r Run) announcement() Announcement {
+	said := map[Outcome]string{
+		Committed: "is deployed", Held: "serves; the old release is kept warm until somebody decides",
+		Stopped: "was not deployed: no user has met it", RolledBack: "was taken back",
+	}
+	a := Announcement{Title: "NaviDocs " + r.Release + " " + said[r.Outcome], Lines: []string{fmt.Sprintf("it took %s", r.Took().Round(time.Second))}}
+	if r.Reason != "" {
+		a.Lines = append(a.Lines, r.Reason)
+	}
+	return a
+}

@@ -1,0 +1,149 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"navidocs/internal/fault"
+	"navidocs/internal/keeper"
+	"navidocs/internal/release"
+)
+
+// Rollback takes an earlier release back: the one that is kept warm, within
+// milliseconds, or the previous or the named one, started anew. The database
+// stays as it is; Rollback refuses a release that cannot live with its schema.
+type Rollback struct {
+	Home, State string
+	Keeper      func(ctx context.Context) (*keeper.Client, error)
+	// Schema is the newest migration that is applied, and the newest of those
+	// after which older releases cannot run.
+	Schema   func(ctx context.Context) (schema, contract int64, err error)
+	Announce func(ctx context.Context, a Announcement)
+	Now      func() time.Time
+	By       string
+	Reason   string
+	Contacts string
+}
+
+// Run goes back to the release named to, "" being the warm one or the previous
+// one. Its errors are those of Deploy.Run.
+func (b *Rollback) Run(ctx context.Context, to string) (run Run, err error) {
+	defer fault.Wrap(&err, "rollback")
+	now := b.Now().UTC()
+	run = Run{ID: now.Format("20060102-150405.000"), Kind: "rollback", Outcome: Begun, By: b.By, At: now, Steps: []Step{}}
+	unlock, err := Lock(b.State, Holder{PID: os.Getpid(), By: b.By, Why: "rollback", Since: now})
+	if err != nil {
+		run.Outcome, run.Reason = Refused, fault.Message(err)
+		return run, err
+	}
+	defer unlock() //nolint:errcheck // the process ends
+	k, err := b.Keeper(ctx)
+	if err != nil {
+		return run, err
+	}
+	defer k.Close() //nolint:errcheck // only asked
+	s, err := k.Status(ctx)
+	if err != nil {
+		return run, err
+	}
+	leader, _ := s.Child(keeper.Leader)
+	warm, isWarm := s.Child(keeper.Warm)
+	if run.Release = leader.Release; isWarm && (to == "" || to == warm.Release) {
+		run.Previous = warm.Release
+		_, err = k.Back(ctx, b.reason())
+	} else {
+		err = b.cold(ctx, k, to, &run)
+	}
+	return b.end(ctx, run, err)
+}
+
+func (b *Rollback) reason() string {
+	if b.Reason == "" {
+		return "by hand"
+	}
+	return b.Reason
+}
+
+// cold starts an earlier release beside the one that runs, promotes it and makes
+// it the current one.
+func (b *Rollback) cold(ctx context.Context, k *keeper.Client, to string, run *Run) error {
+	r, err := b.find(to)
+	if err != nil {
+		return err
+	}
+	run.Previous = r.Name
+	schema, contract, err := b.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.Manifest.Runs(schema, contract); err != nil {
+		return err
+	}
+	if _, err := k.Start(ctx, r.Name); err != nil {
+		return err
+	}
+	if _, err := k.Promote(ctx, false); err != nil {
+		_, derr := k.Discard(context.WithoutCancel(ctx))
+		return errors.Join(err, derr)
+	}
+	return commit(ctx, b.Home, r, k)
+}
+
+func (b *Rollback) find(to string) (release.Release, error) {
+	if to != "" {
+		return release.Find(b.Home, to)
+	}
+	return release.Previous(b.Home)
+}
+
+func (b *Rollback) end(ctx context.Context, run Run, err error) (Run, error) {
+	ctx = context.WithoutCancel(ctx)
+	run.EndedAt, run.Outcome = new(b.Now().UTC()), RolledBack
+	if err != nil {
+		run.Outcome, run.Reason = Stopped, fault.Message(err)
+		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
+			run.Outcome = Refused
+		}
+		return run, errors.Join(err, JournalOf(b.State).Add(run))
+	}
+	_, opened := IncidentsOf(b.State).Open(Incident{
+		At: run.At, Duration: run.Took().Round(time.Millisecond), Reason: b.reason(), Release: run.Release, Back: run.Previous,
+		Actions: []string{fmt.Sprintf("taken back by %s in %s", orNone(run.By), run.Took().Round(time.Millisecond))}, Contacts: b.Contacts,
+	})
+	b.Announce(ctx, Announcement{
+		Title: "NaviDocs " + run.Release + " was taken back", Lines: []string{run.Previous + " serves again, no row was changed", b.reason()},
+	})
+	return run, errors.Join(opened, JournalOf(b.State).Add(run))
+}
+
+// Commit makes the release that is held the current one; the old one ends. It
+// returns the release's name. Without one that is held it is a Conflict.
+func Commit(ctx context.Context, home, state, by string) (name string, err error) {
+	defer fault.Wrap(&err, "commit")
+	unlock, err := Lock(state, Holder{PID: os.Getpid(), By: by, Why: "commit"})
+	if err != nil {
+		return "", err
+	}
+	defer unlock() //nolint:errcheck // the process ends
+	k, err := keeper.Dial(ctx, home)
+	if err != nil {
+		return "", err
+	}
+	defer k.Close() //nolint:errcheck // only asked
+	s, err := k.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	leader, _ := s.Child(keeper.Leader)
+	if _, warm := s.Child(keeper.Warm); !warm {
+		return "", fault.New(fault.Conflict, "no release is held: %s runs alone", leader.Release)
+	}
+	r, err := release.Find(home, leader.Release)
+	if err != nil {
+		return "", err
+	}
+	return r.Name, commit(ctx, home, r, k)
+}

@@ -1,0 +1,136 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"navidocs/internal/fault"
+	"navidocs/internal/keeper"
+)
+
+const (
+	// pace is how often a new release is looked at in its first minute, and
+	// calmPace later.
+	pace     = 100 * time.Millisecond
+	calmPace = 2 * time.Second
+	// tight is how long the first minute is.
+	tight = time.Minute
+	// span is the time over which the answers count, so that a burst of errors
+	// is seen however good the hour was.
+	span = 10 * time.Second
+	// noticed is the share of errors that operators are told of after the first
+	// minute.
+	noticed = 0.01
+)
+
+// watch judges the new release until it may be committed; its error says why it
+// must go.
+func (x *deploy) watch(ctx context.Context) (string, error) {
+	deadline, told := x.promoted.at.Add(x.Options.Watch), false
+	past := []moment{x.promoted}
+	for {
+		now, err := x.look(ctx)
+		if err != nil {
+			return "", err
+		}
+		past = append(past, now)
+		for len(past) > 2 && now.at.Sub(past[1].at) >= span {
+			past = past[1:]
+		}
+		lately := now.Since(past[0].Sample)
+		if why := x.gate.Judge(lately); why != "" {
+			return "", fault.New(fault.Internal, "%s", why)
+		}
+		if share := ratio(lately.Errors, lately.Requests); !told && lately.Requests >= enough && share > noticed {
+			told = true
+			x.Announce(ctx, Announcement{Title: fmt.Sprintf("NaviDocs %s: %.1f %% of the answers are errors", x.fresh.Name, 100*share)})
+		}
+		if !now.at.Before(deadline) {
+			all := now.Since(x.promoted.Sample)
+			return fmt.Sprintf("%.0f answers, %.0f errors", all.Requests, all.Errors), nil
+		}
+		if err := sleep(ctx, min(x.pace(now.at), deadline.Sub(now.at))); err != nil {
+			return "", err
+		}
+	}
+}
+
+// moment is what had been counted at an instant.
+type moment struct {
+	Sample
+	at time.Time
+}
+
+func (x *deploy) pace(now time.Time) time.Duration {
+	if now.Sub(x.promoted.at) < tight {
+		return pace
+	}
+	return calmPace
+}
+
+// look reads what the new release has counted; an error also says that it is
+// not the leader any more.
+func (x *deploy) look(ctx context.Context) (moment, error) {
+	s, err := x.keeper.Status(ctx)
+	if err != nil {
+		return moment{}, err
+	}
+	if c, ok := s.Child(keeper.Leader); !ok || c.Release != x.fresh.Name {
+		return moment{}, fault.New(fault.Internal, "the new release has ended: %s", lastWords(s))
+	}
+	counted, err := sampleOf(ctx, s, keeper.Leader)
+	return moment{counted, x.Now()}, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// looking bounds how long a server may take to say how it does.
+const looking = 5 * time.Second
+
+// sampleOf asks a release over its private socket what it has counted.
+func sampleOf(ctx context.Context, s keeper.Status, role keeper.Role) (sample Sample, err error) {
+	c, ok := s.Child(role)
+	if !ok {
+		return sample, fault.New(fault.Internal, "there is no %s: %s", role, lastWords(s))
+	}
+	ctx, cancel := context.WithTimeout(ctx, looking)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://navidocs/metrics", http.NoBody)
+	if err != nil {
+		return sample, err
+	}
+	client := SocketClient(c.Socket)
+	defer client.CloseIdleConnections()
+	res, err := client.Do(req)
+	if err != nil {
+		return sample, fault.Because(err, fault.Unavailable, "%s does not say how it does", c.Release)
+	}
+	defer res.Body.Close() //nolint:errcheck // only read from
+	if res.StatusCode != http.StatusOK {
+		return sample, fault.New(fault.Unavailable, "%s answers %s to /metrics", c.Release, res.Status)
+	}
+	sample, err = ReadSample(res.Body)
+	return sample, errors.Join(err)
+}
+
+// SocketClient is an HTTP client that reaches one server by its unix socket,
+// whatever the address says.
+func SocketClient(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return keeper.Socket(ctx, path) },
+	}}
+}
