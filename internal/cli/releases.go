@@ -194,12 +194,8 @@ func (c *cli) releasesMake() *cobra.Command {
 	f.StringVar(&m.reports, "reports", "", "file of the reports (JSON)")
 	f.StringVar(&m.sbom, "sbom", "", "bill of materials, CycloneDX (made from the binary unless given)")
 	f.StringVar(&m.key, "key", "", "file of the secret key (minisign) that signs")
-	passwordFlag(cmd, &m.password)
+	f.StringVar(&m.password, "password-file", "", "file of the password that the secret key is encrypted with")
 	return cmd
-}
-
-func passwordFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "password-file", "", "file of the password that the secret key is encrypted with")
 }
 
 // options reads the files that the flags name.
@@ -250,15 +246,11 @@ func readPassword(name string) (string, error) {
 }
 
 func (c *cli) releasesKeygen() *cobra.Command {
-	var password string
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use: "keygen FILE", Short: "Make a pair of keys (minisign): FILE signs releases, FILE.pub is trusted", Args: args(cobra.ExactArgs(1)),
+		Long: "Make a pair of keys (minisign) for a machine that builds: FILE signs releases, FILE.pub is trusted.\nThe secret key has no password; minisign -G makes one that has.",
 		RunE: func(cmd *cobra.Command, given []string) error {
-			word, err := readPassword(password)
-			if err != nil {
-				return err
-			}
-			public, err := release.KeyPair(cmd.Context(), given[0], word)
+			public, err := release.KeyPair(cmd.Context(), given[0])
 			if err != nil {
 				return err
 			}
@@ -268,8 +260,6 @@ func (c *cli) releasesKeygen() *cobra.Command {
 			return c.printKeys(given[0], public)
 		},
 	}
-	passwordFlag(cmd, &password)
-	return cmd
 }
 
 func (c *cli) printKeys(file, public string) error {
