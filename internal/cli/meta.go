@@ -15,7 +15,11 @@ func (c *cli) version() *cobra.Command {
 		Use: "version", Short: "Print the version", Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if c.json {
-				return c.printJSON(map[string]string{"version": Version()})
+				i, err := info()
+				if err != nil {
+					return err
+				}
+				return c.printJSON(i)
 			}
 			_, err := fmt.Fprintln(c.env.Stdout, "navidocs", Version())
 			return err

@@ -174,7 +174,8 @@ type Backup struct {
 
 // Operation is for the people who run the installation.
 type Operation struct {
-	LogLevel string `env:"LOG_LEVEL" default:"info" kind:"choice" of:"debug info warn error" help:"least important message that is logged"`
+	LogLevel   string   `env:"LOG_LEVEL" default:"info" kind:"choice" of:"debug info warn error" help:"least important message that is logged"`
+	ReleaseKey []string `env:"RELEASE_PUBLIC_KEY" kind:"minisign" help:"public keys (minisign, RW...) of those whose releases may be staged; when unset, those in state/release.pub"`
 }
 
 // Telemetry sends measurements and errors elsewhere. All of it is off by default.

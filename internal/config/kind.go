@@ -39,6 +39,7 @@ var kinds = map[string]func(text string, o Option, home string) (any, *flaw){
 	"email":     func(s string, _ Option, _ string) (any, *flaw) { return s, checkEmail(s) },
 	"emails":    parseEmails,
 	"contact":   func(s string, _ Option, _ string) (any, *flaw) { return s, checkContact(s) },
+	"minisign":  each(checkMinisign),
 	"age":       func(s string, _ Option, _ string) (any, *flaw) { return s, checkAge(s) },
 	"database":  parseDatabase,
 	"blobs":     parseBlobs,
@@ -293,6 +294,15 @@ func checkAge(s string) *flaw {
 		return &flaw{"is a secret key, which must not be here", "give the public key that belongs to it (age1...), and make a new pair"}
 	}
 	return &flaw{"is not an age public key", "write the line that begins with age1, from age-keygen"}
+}
+
+var minisignKey = regexp.MustCompile(`^RW[0-9A-Za-z+/]{54}$`)
+
+func checkMinisign(s string) *flaw {
+	if minisignKey.MatchString(s) {
+		return nil
+	}
+	return &flaw{"is not a public key of minisign", "write the line of the .pub file that begins with RW"}
 }
 
 func parseDatabase(text string, _ Option, home string) (any, *flaw) {

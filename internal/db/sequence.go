@@ -36,6 +36,19 @@ func LatestVersion(sequence fs.FS) (int64, error) {
 	return all[len(all)-1].Version, nil
 }
 
+// NeededVersion is the schema that a release cannot run without: the version of
+// a sequence's last migration that does not wait to be told, as those of the
+// class contract do.
+func NeededVersion(sequence fs.FS) (needed int64, err error) {
+	all, err := listFiles(sequence)
+	for _, f := range all {
+		if f.Class != Contract {
+			needed = f.Version
+		}
+	}
+	return needed, err
+}
+
 // file is a migration as it is written.
 type file struct {
 	Migration

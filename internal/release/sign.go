@@ -110,18 +110,16 @@ func secretKey(text, password string) (key minisign.PrivateKey, err error) {
 	return key, nil
 }
 
-// KeyPair makes a pair of keys in two new files, name and name.pub; the secret
-// one is encrypted when there is a password. No key is ever replaced.
-func KeyPair(ctx context.Context, name, password string) (public string, err error) {
+// KeyPair makes a pair of keys in two new files, name and name.pub, for machines
+// that build: the secret one has no password (minisign -G makes one that has).
+// No key is ever replaced.
+func KeyPair(ctx context.Context, name string) (public string, err error) {
 	defer fault.Wrap(&err, "release.KeyPair")
 	p, s, err := minisign.GenerateKey(nil)
 	if err != nil {
 		return "", err
 	}
 	secret, err := s.MarshalText()
-	if err == nil && password != "" {
-		secret, err = minisign.EncryptKey(password, s)
-	}
 	if err != nil {
 		return "", err
 	}

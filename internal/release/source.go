@@ -56,8 +56,16 @@ func (s source) small(name string) ([]byte, error) {
 
 // packed is a file within an archive.
 type packed struct {
-	io.Reader
-	file *os.File
+	content io.Reader
+	file    *os.File
+}
+
+func (p packed) Read(b []byte) (int, error) {
+	n, err := p.content.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = notPacked(err)
+	}
+	return n, err
 }
 
 func (p packed) Close() error { return p.file.Close() }
