@@ -20,6 +20,7 @@ import (
 	"navidocs/internal/app"
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
+	"navidocs/internal/keeper"
 )
 
 // The exit codes.
@@ -58,6 +59,9 @@ func Run(ctx context.Context, env Env) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if e, ok := errors.AsType[*keeper.ExitError](err); ok {
+		return max(e.Code, exitFailed) // the server itself has said why
 	}
 	fmt.Fprintln(env.Stderr, "navidocs:", message(err))
 	return exitCode(err)
@@ -122,7 +126,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.home, "home", "", "folder of data, backups and state (the working folder unless given)")
 	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
-	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
+	root.AddCommand(c.serve(), c.restart(), c.server(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
 	return root
 }
 
