@@ -85,10 +85,7 @@ type App struct {
 	closing  sync.Mutex // guards closers
 	closers  []func() error
 	ready    atomic.Bool
-	stopping chan struct{} // closed when the server lets go of open streams
-	// endStreams closes stopping, once.
-	endStreams func()
-	migrator   *db.Migrator
+	migrator *db.Migrator
 	// SetupCode lets the first user in; empty once there are users.
 	SetupCode string
 }
@@ -99,10 +96,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a = &App{options: o, stopping: make(chan struct{})}
+	a = &App{options: o}
 	a.metrics = newMetrics(a.version())
 	a.history, a.started = &ops.History{Take: a.counted, Now: o.Now}, o.Now()
-	a.endStreams = sync.OnceFunc(func() { close(a.stopping) })
 	opened := a // which a return with an error sets to nil
 	defer func() {
 		if err != nil {
@@ -374,12 +370,21 @@ type Parts struct{ API, Worker bool }
 func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error {
 	p := keeper.Process{Close: a.Close, Log: a.options.Log}
 	if parts.API {
-		p.Listener, p.Server, p.Ready, p.Streams = listener, a.server(), a.ready.Store, a.endStreams
+		p.Listener, p.Server, p.Ready = listener, a.server(), a.ready.Store
 	}
 	if parts.Worker {
 		p.Work = a.Jobs.Run
 	}
 	return p.Run(ctx)
+}
+
+// Shift serves and works as a keeper says until ctx ends or the keeper does, lets
+// what is in hand finish, and closes the App.
+func (a *App) Shift(ctx context.Context, post *keeper.Post) error {
+	s := keeper.Shift{
+		Home: a.options.Config.Home, Post: post, Server: a.server, Ready: a.ready.Store, Work: a.Jobs.Run, Close: a.Close, Log: a.options.Log,
+	}
+	return s.Run(ctx)
 }
 
 func (a *App) server() *http.Server {
@@ -424,8 +429,8 @@ func NewLog(w io.Writer, level string) *slog.Logger {
 }
 
 // Describe is the line that a start prints for people.
-func (a *App) Describe(listener net.Listener) string {
-	_, port, err := net.SplitHostPort(listener.Addr().String())
+func (a *App) Describe(address net.Addr) string {
+	_, port, err := net.SplitHostPort(address.String())
 	if err != nil {
 		port = "3000"
 	}

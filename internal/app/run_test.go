@@ -228,14 +228,14 @@ func TestDescribeNamesTheAddressAndTheSetupCode(t *testing.T) {
 	}
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	text := a.Describe(l)
+	text := a.Describe(l.Addr())
 	if !strings.Contains(text, "http://localhost:"+port+"\n") || a.SetupCode == "" || !strings.Contains(text, a.SetupCode) {
 		t.Error(text)
 	}
 	if err := a.LoadDemo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if text := a.Describe(l); strings.Contains(text, "setup code") {
+	if text := a.Describe(l.Addr()); strings.Contains(text, "setup code") {
 		t.Error(text)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"navidocs/internal/account"
 	"navidocs/internal/document"
+	"navidocs/internal/keeper"
 )
 
 // The topics by which processes wake each other's streams.
@@ -27,7 +28,8 @@ func (a *App) publish(topic string) {
 	}
 }
 
-// watch signals changes of a document until ctx ends or the server stops.
+// watch signals changes of a document until ctx ends or the server that answers
+// drains: its reader then comes back to the next one.
 func (a *App) watch(ctx context.Context, id document.ID) <-chan struct{} {
 	return a.subscribe(ctx, documentTopic(id))
 }
@@ -42,7 +44,7 @@ func (a *App) subscribe(ctx context.Context, topic string) <-chan struct{} {
 	go func() {
 		defer cancel()
 		select {
-		case <-a.stopping:
+		case <-keeper.Draining(ctx):
 		case <-ctx.Done():
 		}
 	}()

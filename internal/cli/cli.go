@@ -21,6 +21,7 @@ import (
 	"navidocs/internal/app"
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
+	"navidocs/internal/keeper"
 )
 
 // The exit codes.
@@ -64,6 +65,9 @@ func Run(ctx context.Context, env Env) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if e, ok := errors.AsType[*keeper.ExitError](err); ok {
+		return max(e.Code, exitFailed) // the server itself has said why
 	}
 	fmt.Fprintln(env.Stderr, "navidocs:", message(err))
 	return exitCode(err)
@@ -141,7 +145,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
-	root.AddCommand(c.deploy(), c.rollback(), c.commit(), c.releases(), c.incident(), c.maintenance(), c.status())
+	root.AddCommand(c.deploy(), c.rollback(), c.commit(), c.releases(), c.incident(), c.maintenance(), c.status(), c.restart(), c.server())
 	return root
 }
 

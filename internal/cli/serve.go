@@ -14,15 +14,19 @@ import (
 var demoSettings = []string{"APP_ENV=development", "LISTEN=127.0.0.1", "REGISTRATION=open"}
 
 func (c *cli) serve() *cobra.Command {
-	var demo bool
+	var demo, alone bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve the API and work the jobs", Args: args(cobra.NoArgs),
-		Long: "Serve the API and work the jobs, in one process.\nWithout any configuration it keeps everything below ./data.",
+		Long: "Serve the API and work the jobs. One process keeps the sockets, another serves:\nit can be exchanged (navidocs restart) while nobody is turned away.\nWithout any configuration it keeps everything below ./data.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !demo && !alone && canKeep() {
+				return c.keep(cmd.Context())
+			}
 			return c.run(cmd, app.Parts{API: true, Worker: true}, demo)
 		},
 	}
 	cmd.Flags().BoolVar(&demo, "demo", false, "load the demo boats and their papers, for this machine only")
+	cmd.Flags().BoolVar(&alone, "alone", false, "serve in this very process, which then cannot be exchanged")
 	return cmd
 }
 
@@ -68,15 +72,12 @@ func (c *cli) run(cmd *cobra.Command, parts app.Parts, demo bool) error {
 			return err
 		}
 	}
+	var address net.Addr
 	if parts.API {
-		fmt.Fprint(c.env.Stdout, a.Describe(listener))
+		address = listener.Addr()
 	}
-	secret, err := a.RecoveryKey()
-	if err != nil {
+	if err := c.greet(a, address); err != nil {
 		return err
-	}
-	if secret != "" {
-		fmt.Fprint(c.env.Stdout, recoveryText(secret))
 	}
 	if demo {
 		fmt.Fprintf(c.env.Stdout, "Demo: sign in as %s with the password %s\n", app.DemoEmail, app.DemoPassword)

@@ -1,166 +1,184 @@
-// Package keeper runs the parts of a process and stops them without losing a
-// request: the drain, which serve, api and worker share.
+// Package keeper holds the sockets of an installation while releases come and
+// go behind them, and stops what serves without losing a request.
 //
 // It guarantees: a client that follows HTTP loses nothing by a stop, provided
-// that somebody else holds the socket too; a stop ends within its limits,
-// whatever its clients do; what the parts use is closed after all of them, and
-// a part that fails takes the others with it. What is served and worked is
-// none of its business.
+// that somebody else holds the socket too (Process); a release reaches no user
+// before it is promoted, and the one before it is taken back in milliseconds
+// (Keeper, and Shift on the release's side); what a crash interrupts is started
+// again while new connections wait in the kernel's queue. What is served and
+// worked, and where releases lie, is none of its business: it opens no database.
 package keeper
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"io"
 	"log/slog"
-	"net"
-	"net/http"
+	"os"
+	"strings"
 	"sync"
 	"time"
-
-	"navidocs/internal/fault"
 )
 
-// Process is what one process does. It runs once.
-type Process struct {
-	// Listener is where Server accepts; nil for a worker alone. Other processes
-	// may hold the same socket: what this one does not take, they do.
-	Listener net.Listener
-	// Server answers, over TLS when it has a TLSConfig. Its hooks (Handler,
-	// ConnState, ConnContext) are kept, its BaseContext is replaced.
-	Server *http.Server
-	// Ready is told whether new requests are welcome; may be nil.
-	Ready func(bool)
-	// Streams ends the answers that have no end of their own, such as event
-	// streams, when the drain begins; may be nil.
-	Streams func()
-	// Work does background work until its context ends, and returns when what it
-	// had in hand is finished or given back; nil for a server alone.
-	Work func(context.Context) error
-	// Close lets go of what Server and Work use; may be nil.
-	Close  func() error
-	Log    *slog.Logger
-	Limits Limits
+// Command is how a program is started.
+type Command struct {
+	// Release is what the program belongs to, as Status shows it.
+	Release string
+	Path    string
+	Args    []string // without the program's name
+	Env     []string
+	Dir     string
 }
 
-// Limits bound a stop; zero means what is said.
-type Limits struct {
-	// Drain is how long connections may stay open: 30 s.
-	Drain time.Duration
-	// Idle is how long one that asks nothing may, so that the idle connection of
-	// a browser does not use up Drain: 5 s.
-	Idle time.Duration
-	// Cut is how long the server's own shutdown may take after that, and after
-	// it the handlers whose connections were cut: 3 s each.
-	Cut time.Duration
+// Config says what a Keeper keeps.
+type Config struct {
+	// Home is the installation's folder: the sockets and the lock lie in run.
+	Home string
+	// Listen opens the public sockets, which then belong to the Keeper: once it is
+	// the only one of its home, and not when it takes them over from another.
+	Listen func(context.Context) ([]*os.File, error)
+	// Command is how the server of a release is started; "" is the current one.
+	Command func(release string) (Command, error)
+	// Self is how the keeper of a release is started, for Replace; nil when that
+	// cannot be.
+	Self func(release string) (Command, error)
+	// Version is the keeper's own, for Status.
+	Version string
+	// Stdout and Stderr take what the children print.
+	Stdout, Stderr io.Writer
+	// Notify is the socket of sd_notify(3), "" when there is none; Watchdog is how
+	// often systemd wants to hear, 0 for never.
+	Notify   string
+	Watchdog time.Duration
+	// Reap makes the keeper reap orphans, as PID 1 has to.
+	Reap  bool
+	Log   *slog.Logger
+	Now   func() time.Time
+	Waits Waits
 }
 
-func (l Limits) orDefault() Limits {
-	for of, otherwise := range map[*time.Duration]time.Duration{&l.Drain: 30 * time.Second, &l.Idle: 5 * time.Second, &l.Cut: 3 * time.Second} {
+// Waits bound what a Keeper waits for; zero means what is said.
+type Waits struct {
+	// Ready is how long a candidate may take until it answers: 60 s.
+	Ready time.Duration
+	// Answer is how long a child may take to begin or end serving: 10 s.
+	Answer time.Duration
+	// Work is how long the jobs in hand may take when work moves: 2 min.
+	Work time.Duration
+	// End is how long a child may take to drain and end: 45 s.
+	End time.Duration
+	// Again and Most are the first and the longest wait before a crashed leader
+	// is started again, but for the first time, which is at once: 1 s, 30 s.
+	Again, Most time.Duration
+	// Calm is how long a leader lives that is not crashing again and again: 30 s.
+	Calm time.Duration
+}
+
+func (w Waits) orDefault() Waits {
+	for of, otherwise := range map[*time.Duration]time.Duration{
+		&w.Ready: time.Minute, &w.Answer: 10 * time.Second, &w.Work: 2 * time.Minute, &w.End: 45 * time.Second,
+		&w.Again: time.Second, &w.Most: 30 * time.Second, &w.Calm: 30 * time.Second,
+	} {
 		if *of == 0 {
 			*of = otherwise
 		}
 	}
-	return l
+	return w
 }
 
-// Run serves and works until ctx ends or a part fails, drains, and closes. Its
-// error is what made a part fail; that a client had to be cut off is none, and
-// is logged.
-//
-// The drain: from now on every answer ends its connection -> stop accepting, who
-// waits in the kernel's queue being let in -> not ready -> streams end -> wait
-// until no connection is open -> shut down, cut off what is left -> close. Work
-// stops at the same time, so that a stop takes no longer than the longer of the
-// two.
-func (p *Process) Run(ctx context.Context) (err error) {
-	defer fault.Wrap(&err, "keeper.Process.Run")
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var parts sync.WaitGroup
-	var served, worked, closed error
-	run := func(part func(context.Context) error, err *error) {
-		parts.Go(func() {
-			if *err = part(ctx); *err != nil {
-				stop()
-			}
-		})
-	}
-	if p.Listener != nil {
-		run(p.serve, &served)
-	}
-	if p.Work != nil {
-		run(p.Work, &worked)
-	}
-	parts.Wait()
-	if p.Close != nil {
-		closed = p.Close()
-	}
-	return errors.Join(served, worked, closed)
+// Role is what a child is for.
+type Role string
+
+// The roles.
+const (
+	Leader    Role = "leader"    // serves and works
+	Candidate Role = "candidate" // answers on its private socket only
+	Warm      Role = "warm"      // was the leader, and waits to be taken back
+)
+
+// Child is a server that the keeper has started.
+type Child struct {
+	Release string    `json:"release"`
+	PID     int       `json:"pid"`
+	Role    Role      `json:"role"`
+	Since   time.Time `json:"since"`
+	Ready   bool      `json:"ready"` // answers on its private socket
+	Serving bool      `json:"serving"`
+	Working bool      `json:"working"`
+	Socket  string    `json:"socket,omitempty"` // its private one
 }
 
-// serve answers until ctx ends or the server fails, and drains.
-func (p *Process) serve(ctx context.Context) error {
-	limits := p.Limits.orDefault()
-	// Requests outlive ctx: what is in hand when it ends still finishes.
-	base, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	open := newConns(limits.Idle)
-	open.attach(base, p.Server)
-	g := &gate{Listener: p.Listener}
-	ended := make(chan error, 1)
-	go func() { ended <- p.accept(g) }()
-	p.ready(true)
-	var err error
-	select {
-	case err = <-ended:
-		open.drain()
-	case <-ctx.Done():
-		open.drain() // before who waits is let in: they are to be told as well
-		g.shut()
-		err = <-ended
-	}
-	p.ready(false)
-	if errors.Is(err, errShut) {
-		err = nil
-	}
-	return errors.Join(err, p.drain(base, open, limits, cut))
+// Status is what a Keeper says of itself.
+type Status struct {
+	Version  string        `json:"version"`
+	PID      int           `json:"pid"`
+	Since    time.Time     `json:"since"`
+	Uptime   time.Duration `json:"uptime"`
+	Paused   bool          `json:"paused"`
+	Restarts int           `json:"restarts"` // of leaders that crashed
+	// Children are the leader, then the candidate or the warm one.
+	Children []Child `json:"children"`
+	// RolledBack is the last time that a release was taken back.
+	RolledBack *RolledBack `json:"rolled_back,omitempty"`
 }
 
-func (p *Process) accept(l net.Listener) error {
-	if p.Server.TLSConfig != nil {
-		return p.Server.ServeTLS(l, "", "")
-	}
-	return p.Server.Serve(l)
+// RolledBack says that a promoted release was taken back.
+type RolledBack struct {
+	From   string    `json:"from"`
+	To     string    `json:"to"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	// Lines are the last ones that the release printed.
+	Lines []string `json:"lines,omitempty"`
 }
 
-func (p *Process) ready(yes bool) {
-	if p.Ready != nil {
-		p.Ready(yes)
+// Child returns the child that has a role.
+func (s Status) Child(role Role) (Child, bool) {
+	for _, c := range s.Children {
+		if c.Role == role {
+			return c, true
+		}
 	}
+	return Child{}, false
 }
 
-// drain lets the connections end that are open, then ends them.
-//
-// http.Server.Shutdown comes last because it closes idle connections at once: a
-// request that is on its way on one of them is lost, which at a round trip of
-// 80 ms is one request in thirty. SetKeepAlivesEnabled does the same.
-func (p *Process) drain(ctx context.Context, open *conns, limits Limits, cut func()) error {
-	p.Log.Info("draining", "connections", open.count())
-	if p.Streams != nil {
-		p.Streams()
-	}
-	if !open.until(limits.Drain, open.gone) {
-		p.Log.Warn("connections are cut off that did not end in time", "connections", open.count(), "limit", limits.Drain.String())
-	}
-	short, cancel := context.WithTimeout(ctx, limits.Cut)
-	defer cancel()
-	if p.Server.Shutdown(short) == nil {
-		return nil
-	}
-	cut()
-	err := p.Server.Close()
-	if !open.until(limits.Cut, open.quiet) {
-		p.Log.Warn("requests are left behind that do not heed their context", "connections", open.count())
-	}
-	return err
+// ExitError says that the first server ended before it could serve: with its
+// exit code, having said why itself.
+type ExitError struct {
+	Code  int
+	Lines []string
+}
+
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("the server ended with exit code %d before it was ready: %s", e.Code, strings.Join(e.Lines, "\n"))
+}
+
+// Keeper holds the sockets, and starts, watches and exchanges the children that
+// serve on them. It runs once.
+type Keeper struct {
+	config  Config
+	waits   Waits
+	started time.Time
+	sockets []*os.File  // the public ones
+	busy    chan string // holds the name of the operation that is under way
+	stop    context.CancelFunc
+	reaping sync.Mutex     // held while a child is started, so that it is known before it is reaped
+	tasks   sync.WaitGroup // what runs beside Run
+
+	mu         sync.Mutex
+	own        map[int]*child // by pid: all that have not been waited for
+	leader     *child
+	other      *child // the candidate or the warm one
+	paused     bool
+	stopping   bool
+	crashes    int // of leaders in a row
+	restarts   int
+	rolledBack *RolledBack
+	revival    *revival
+	platform
+}
+
+// New makes a keeper.
+func New(c Config) *Keeper {
+	return &Keeper{config: c, waits: c.Waits.orDefault(), busy: make(chan string, 1), own: map[int]*child{}}
 }
