@@ -316,7 +316,7 @@ func (d *deploying) isServing(n int) error {
 		return err
 	}
 	leader := s.Keeper.Children[0]
-	if isSecond := leader.Release == d.run.Release; isSecond != (n == 2) || !leader.Serving || !leader.Working || s.Server == nil || s.Server.Health != "ok" {
+	if isSecond := filepath.Base(leader.Release) == d.run.Release; isSecond != (n == 2) || !leader.Serving || !leader.Working || s.Server == nil || s.Server.Health != "ok" {
 		return fmt.Errorf("%s", out.String())
 	}
 	return nil

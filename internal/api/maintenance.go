@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// patience is how long somebody waits who is turned away, when nobody knows
-// when the maintenance ends.
-const patience = time.Minute
+// turnedAway is after how long somebody may ask again who is turned away, when
+// nobody knows when the maintenance ends.
+const turnedAway = time.Minute
 
 // maintained turns people away while the installation is maintained; who watches
 // or tries the server is let in, and so is everything over the private socket.
@@ -23,7 +23,7 @@ func (a *API) maintained(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		wait := patience
+		wait := turnedAway
 		if left := until.Sub(a.config.Now()); left > 0 {
 			wait = left
 		}

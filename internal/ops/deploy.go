@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -146,18 +147,38 @@ func (x *deploy) stage(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	if len(s.Children) > 1 {
-		return "", fault.New(fault.Conflict, "%s and %s are both there: navidocs deploy --commit keeps the new one, navidocs rollback the old one", s.Children[0].Release, s.Children[1].Release)
+		return "", fault.New(fault.Conflict, "%s and %s are both there: navidocs commit keeps the new one, navidocs rollback the old one", named(s.Children[0].Release), named(s.Children[1].Release))
 	}
 	if x.fresh, err = release.Stage(ctx, x.Home, path, x.Trust); err != nil {
 		return "", err
 	}
-	x.run.Release, x.old = x.fresh.Name, x.Self
-	if current, err := release.Current(x.Home); err == nil {
-		x.run.Previous, x.old = current.Name, current.Binary()
-	} else if !fault.Is(err, fault.NotFound) {
+	current, err := x.current(ctx)
+	if err != nil {
 		return "", err
 	}
+	x.run.Release, x.run.Previous, x.old = x.fresh.Name, current.Name, current.Binary()
 	return x.fresh.Name + ", commit " + orNone(x.fresh.Manifest.Commit), nil
+}
+
+// current is the release that runs. Where none was deployed yet it is the binary
+// that was started, which becomes one, so that there is a way back to it.
+func (x *deploy) current(ctx context.Context) (release.Release, error) {
+	r, err := release.Current(x.Home)
+	if !fault.Is(err, fault.NotFound) {
+		return r, err
+	}
+	if r, err = release.Stage(ctx, x.Home, x.Self, release.Trust{Unsigned: true}); err != nil {
+		return r, err
+	}
+	return r, release.Commit(ctx, x.Home, r)
+}
+
+// named is a release of the keeper, which knows folders, by its name.
+func named(folder string) string {
+	if folder == "" {
+		return "the one before"
+	}
+	return filepath.Base(folder)
 }
 
 func orNone(s string) string {
@@ -267,7 +288,7 @@ func emptied(before, after []db.TableDigest) string {
 }
 
 func (x *deploy) start(ctx context.Context) (string, error) {
-	c, err := x.keeper.Start(ctx, x.fresh.Name)
+	c, err := x.keeper.Start(ctx, x.fresh.Dir)
 	if err != nil {
 		return "", err
 	}

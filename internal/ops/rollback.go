@@ -51,8 +51,8 @@ func (b *Rollback) Run(ctx context.Context, to string) (run Run, err error) {
 	}
 	leader, _ := s.Child(keeper.Leader)
 	warm, isWarm := s.Child(keeper.Warm)
-	if run.Release = leader.Release; isWarm && (to == "" || to == warm.Release) {
-		run.Previous = warm.Release
+	if run.Release = named(leader.Release); isWarm && (to == "" || to == named(warm.Release)) {
+		run.Previous = named(warm.Release)
 		_, err = k.Back(ctx, b.reason())
 	} else {
 		err = b.cold(ctx, k, to, &run)
@@ -82,7 +82,7 @@ func (b *Rollback) cold(ctx context.Context, k *keeper.Client, to string, run *R
 	if err := r.Manifest.Runs(schema, contract); err != nil {
 		return err
 	}
-	if _, err := k.Start(ctx, r.Name); err != nil {
+	if _, err := k.Start(ctx, r.Dir); err != nil {
 		return err
 	}
 	if _, err := k.Promote(ctx, false); err != nil {
@@ -139,9 +139,9 @@ func Commit(ctx context.Context, home, state, by string) (name string, err error
 	}
 	leader, _ := s.Child(keeper.Leader)
 	if _, warm := s.Child(keeper.Warm); !warm {
-		return "", fault.New(fault.Conflict, "no release is held: %s runs alone", leader.Release)
+		return "", fault.New(fault.Conflict, "no release is held: %s runs alone", named(leader.Release))
 	}
-	r, err := release.Find(home, leader.Release)
+	r, err := release.Find(home, named(leader.Release))
 	if err != nil {
 		return "", err
 	}
