@@ -297,9 +297,9 @@ func TestReleasesUnderLoad(t *testing.T) {
 	k := keep(t, newHome(t), nil)
 	c := &crowd{t: t, url: "http://" + testkit.Distant(t, k.address)}
 	tallies := map[string]*tally{
-		"HTTP/1.1 kept alive":     c.come(12, keepAlive, false),
-		"a new connection each":   c.come(8, newEachTime, false),
-		"HTTP/2 one at a time":    c.come(6, two, false),
+		"HTTP/1.1 kept alive":   c.come(12, keepAlive, false),
+		"a new connection each": c.come(8, newEachTime, false),
+		"HTTP/2 one at a time":  c.come(6, two, false),
 	}
 	near := &crowd{t: t, url: "http://" + k.address}
 	tallies["a new connection nearby"] = near.come(4, newEachTime, false)

@@ -17,19 +17,19 @@ import (
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		`{"do":"status"}`:                          "",
-		`{"do":"start","release":"/r/1"}`:          "",
-		`{"do":"promote","requests_only":true}`:    "",
-		`{"do":"back","reason":"because"}`:         "",
-		`{"do":"commit","release":"/r/1"}`:         "no meaning",
-		`{"do":"start","requests_only":true}`:      "no meaning",
-		`{"do":"start","reason":"x"}`:              "no meaning",
-		`{"do":"start","release":"a\u0000b"}`:      "no path",
-		`{"do":"status","new":1}`:                  "not understood",
-		`{"do":"status"}{"do":"stop"}`:             "one JSON object",
-		`{"do":""}`:                                "no operation",
-		`[]`:                                       "not understood",
-		``:                                         "not understood",
+		`{"do":"status"}`:                           "",
+		`{"do":"start","release":"/r/1"}`:           "",
+		`{"do":"promote","requests_only":true}`:     "",
+		`{"do":"back","reason":"because"}`:          "",
+		`{"do":"commit","release":"/r/1"}`:          "no meaning",
+		`{"do":"start","requests_only":true}`:       "no meaning",
+		`{"do":"start","reason":"x"}`:               "no meaning",
+		`{"do":"start","release":"a\u0000b"}`:       "no path",
+		`{"do":"status","new":1}`:                   "not understood",
+		`{"do":"status"}{"do":"stop"}`:              "one JSON object",
+		`{"do":""}`:                                 "no operation",
+		`[]`:                                        "not understood",
+		``:                                          "not understood",
 		strings.Repeat(" ", 5000) + `{"do":"stop"}`: "at most",
 	} {
 		_, err := parseRequest([]byte(line))
@@ -75,17 +75,17 @@ func validState() *state {
 func TestStateIsChecked(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(s *state){
-		"another version":      func(s *state) { s.Version++ },
-		"no leader":            func(s *state) { s.Children = nil },
-		"two leaders":          func(s *state) { s.Children[1].Role = Leader },
-		"a warm one alone":     func(s *state) { s.Children = s.Children[1:] },
-		"three":                func(s *state) { s.Children = append(s.Children, s.Children[1]) },
-		"a number twice":       func(s *state) { s.Lock = s.Door },
-		"standard output":      func(s *state) { s.Children[0].Pipes[1] = 1 },
-		"no control":           func(s *state) { s.Children[1].Control = 0 },
-		"process 1":            func(s *state) { s.Children[0].PID = 1 },
-		"a role of its own":    func(s *state) { s.Children[1].Role = "king" },
-		"a number beyond all":  func(s *state) { s.Listeners[0] = 1 << 30 },
+		"another version":     func(s *state) { s.Version++ },
+		"no leader":           func(s *state) { s.Children = nil },
+		"two leaders":         func(s *state) { s.Children[1].Role = Leader },
+		"a warm one alone":    func(s *state) { s.Children = s.Children[1:] },
+		"three":               func(s *state) { s.Children = append(s.Children, s.Children[1]) },
+		"a number twice":      func(s *state) { s.Lock = s.Door },
+		"standard output":     func(s *state) { s.Children[0].Pipes[1] = 1 },
+		"no control":          func(s *state) { s.Children[1].Control = 0 },
+		"process 1":           func(s *state) { s.Children[0].PID = 1 },
+		"a role of its own":   func(s *state) { s.Children[1].Role = "king" },
+		"a number beyond all": func(s *state) { s.Listeners[0] = 1 << 30 },
 	} {
 		s := validState()
 		spoil(s)
