@@ -97,7 +97,7 @@ func serve(ctx context.Context, binary, home string, args ...string) (*server, e
 		return nil, err
 	}
 	s := &server{home: home, url: "http://127.0.0.1:" + port}
-	s.cmd = exec.CommandContext(ctx, binary, append([]string{"serve", "--home", home}, args...)...)
+	s.cmd = exec.CommandContext(ctx, binary, append([]string{"serve", "--alone", "--home", home}, args...)...)
 	s.cmd.Env = append(os.Environ(), "PORT="+port, "LISTEN=127.0.0.1", "APP_ENV=development", "REGISTRATION=open", "RATE_LIMIT_MAX_REQUESTS=100000000", "LOG_LEVEL=warn")
 	s.cmd.Stderr = os.Stderr
 	began := time.Now()

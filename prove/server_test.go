@@ -61,6 +61,7 @@ type server struct {
 	url     string
 	environ []string
 	socket  *os.File // passed to the process, which then opens none
+	kept    bool     // a keeper holds the socket; otherwise the process is the server itself
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when cmd has ended
 }
@@ -121,6 +122,9 @@ func (s *server) start() {
 	}
 	defer f.Close()
 	args := []string{s.program, "--home", s.home, "serve"}
+	if !s.kept { // what is killed and measured is the server
+		args = append(args, "--alone")
+	}
 	if s.socket != nil { // its process has to know its own number before it begins
 		args = append([]string{"/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"`}, args...)
 	}

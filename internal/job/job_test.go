@@ -575,3 +575,40 @@ func TestMigratingTwiceChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A queue works again after it was told to end: what came meanwhile is done, and
+// nothing is done twice.
+func TestRunAgain(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, d *db.DB) {
+		var q *job.Queue
+		q = newQueue(t, d, config(t), job.Define(job.Options[note]{}, func(ctx context.Context, j *job.Job[note]) error {
+			return d.Transact(ctx, func(tx *db.Tx) error {
+				return errors.Join(leave(ctx, tx, j.Args.Name), j.Complete(ctx, tx))
+			})
+		}))
+		want := map[string]int{}
+		for i := range 4 {
+			name := fmt.Sprintf("between %d", i)
+			enqueue(t, d, q, note{name})
+			want[name] = 1
+			stop := run(t, q)
+			testkit.Eventually(t, func() error {
+				if got := times(t, d); !cmp.Equal(got, want) {
+					return errors.New(cmp.Diff(want, got))
+				}
+				return nil
+			})
+			if !q.Here() {
+				t.Error("it does not say that it works")
+			}
+			stop()
+			if q.Here() || q.Working(t.Context()) && d.Engine == db.SQLite {
+				t.Error("it says that it works still")
+			}
+		}
+		if got := states(t, d); got["running"] != 0 {
+			t.Error(got)
+		}
+	})
+}

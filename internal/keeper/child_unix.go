@@ -379,4 +379,3 @@ func same(c *net.UnixConn) error {
 	}
 	return peer
 }
-

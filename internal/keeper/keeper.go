@@ -115,7 +115,7 @@ type Status struct {
 	Since    time.Time     `json:"since"`
 	Uptime   time.Duration `json:"uptime"`
 	Paused   bool          `json:"paused"`
-	Restarts int           `json:"restarts"` // of leaders that crashed
+	Restarts int           `json:"restarts"` // how often a leader was started again
 	// Children are the leader, then the candidate or the warm one.
 	Children []Child `json:"children"`
 	// RolledBack is the last time that a release was taken back.

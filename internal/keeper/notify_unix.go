@@ -44,8 +44,8 @@ func (k *Keeper) beat(ctx context.Context) {
 	tick := time.NewTicker(k.config.Watchdog / 2)
 	defer tick.Stop()
 	for {
-		k.mu.Lock() // a keeper that is stuck says nothing
-		k.mu.Unlock() //nolint:staticcheck // that it can be had is what counts
+		k.mu.Lock()                             // a keeper that is stuck says nothing
+		k.mu.Unlock()                           //nolint:staticcheck // that it can be had is what counts
 		_ = tell(k.config.Notify, "WATCHDOG=1") // one that is lost is followed by the next
 		select {
 		case <-tick.C:

@@ -276,9 +276,6 @@ func (k *Keeper) lost(ctx context.Context, c *child) {
 	}
 	worked, leader := c.working && c.role == Warm, k.leader
 	c.working = false
-	if leads && !expected && !raised {
-		k.restarts++
-	}
 	k.mu.Unlock()
 	if expected || raised && leads {
 		return
@@ -359,6 +356,7 @@ func (k *Keeper) wait(ctx context.Context) bool {
 		wait = min(k.waits.Most, k.waits.Again<<min(k.crashes-1, 20))
 	}
 	k.crashes++
+	k.restarts++
 	k.mu.Unlock()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
