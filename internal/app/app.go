@@ -187,7 +187,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if a.Jobs, err = a.newQueue(); err != nil {
 		return err
 	}
-	signing, err := secret(c.Auth.JWTSecret, filepath.Join(c.KeyDir(), "jwt"))
+	signing, err := secret(c.Auth.JWTSecret, filepath.Join(c.KeyDir(), signingFile))
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.newWebhooks(client)
+	if err := a.newWebhooks(client); err != nil {
+		return err
+	}
 	if err := a.buildNotifications(ctx, client); err != nil {
 		return err
 	}
@@ -254,13 +256,19 @@ func baseURL(c config.Config) string {
 	return fmt.Sprintf("http://localhost:%d", c.Server.Port)
 }
 
-func (a *App) newWebhooks(client *egress.Client) {
+func (a *App) newWebhooks(client *egress.Client) error {
 	c := a.options.Config.Webhook
-	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, HomeAssistant: c.HomeAssistantTimeout, MaxRetries: c.MaxRetries})
+	// What a smoke test has sent to itself.
+	probe, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}, Timeout: c.Timeout})
+	if err != nil {
+		return err
+	}
+	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, HomeAssistant: c.HomeAssistantTimeout, MaxRetries: c.MaxRetries, Probe: probe})
 	a.Events.Subscribe(a.Webhooks.Consume)
 	a.Integrations = integration.New(a.DB, integration.Rooms{
 		Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Webhooks: a.Webhooks,
 	}, client, integration.Config{BaseURL: apiURL(a.options.Config), Timeout: c.HomeAssistantTimeout})
+	return nil
 }
 
 func (a *App) newQueue() (*job.Queue, error) {
@@ -316,7 +324,7 @@ func (a *App) apiConfig() api.Config {
 		Notified:     a.watchNotified,
 		Observe:      a.metrics.observeHTTP,
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
-		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready},
+		Probes: api.Probes{Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready, ResetProbe: a.resetProbe},
 	}
 }
 
