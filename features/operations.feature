@@ -104,3 +104,13 @@ Feature: Safe keeping
     Then health says: down, database disconnected, workers running
     When the database comes back
     Then health says: ok, database connected, workers running
+
+  Scenario: Smoke passes its four suites and leaves no row
+    Given a server with a captain, a boat and a paper, and its workers
+    When the operator smokes it
+    Then these suites have passed: warranty-creation, webhook-delivery, notification-sending, database-operations
+    And no suite has failed or was left out
+    And every table has the rows that it had, and the store its files
+    And nothing was mailed
+    When the operator smokes it from a folder that is not its home
+    Then the server is said to be alive, and what writes was left out

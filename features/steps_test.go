@@ -83,6 +83,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.migrateSteps(sc)
 	w.backupSteps(sc)
 	w.damageSteps(sc)
+	w.smokeSteps(sc)
 	w.warrantySteps(sc)
 	w.webhookSteps(sc)
 	w.homeAssistantSteps(sc)

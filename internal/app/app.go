@@ -293,6 +293,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(job.Define(job.Options[nightlyArgs]{Timeout: 6 * time.Hour, MaxAttempts: 1}, func(ctx context.Context, _ *job.Job[nightlyArgs]) error {
 		return a.Backups.Nightly(ctx)
 	}))
+	a.tryMyself()
 	a.Jobs.Every(time.Hour, func() job.Args { return nightlyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return warranty.RemindArgs{} })

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -314,5 +315,38 @@ func TestASmokeTestWithoutKeys(t *testing.T) {
 	}
 	if r, err := ops.Smoke(t.Context(), &http.Client{}, address, ops.SmokeOptions{}); err != nil || r.OK {
 		t.Error("nobody answers, and all is well", r, err)
+	}
+}
+
+// A server tries itself when it is told to, which shows in its metrics, and leaves
+// no row by that either.
+func TestAServerTriesItself(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, apptest.Options{Settings: []string{"SMOKE_INTERVAL=1h"}}, func(t *testing.T, s *apptest.Server) {
+		t.Helper()
+		testkit.Eventually(t, func() error {
+			if got := scrape(t, s); got["navidocs_smoke_ok"] != 1 || got[`navidocs_smoke_seconds{suite="`+ops.SuiteWebhook+`"}`] == 0 {
+				return errBusy(fmt.Sprint("navidocs_smoke_ok ", got["navidocs_smoke_ok"], ", which"))
+			}
+			return nil
+		})
+		for _, table := range []string{"organizations", "users", "events", "blobs"} {
+			if n := rows(t, s)[table]; n != 0 {
+				t.Error(table, n)
+			}
+		}
+	})
+}
+
+func TestWhereAServerTriesItself(t *testing.T) {
+	t.Parallel()
+	for settings, want := range map[string]time.Duration{
+		"APP_ENV=production": time.Minute, "APP_ENV=staging": time.Minute, "APP_ENV=test": 0, "APP_ENV=development": 0,
+		"APP_ENV=production SMOKE_INTERVAL=0": 0, "APP_ENV=development SMOKE_INTERVAL=5m": 5 * time.Minute,
+	} {
+		c, err := config.Load(config.Source{Environ: strings.Fields(settings), Home: t.TempDir()})
+		if got := c.SmokeEvery(); err != nil || got != want {
+			t.Error(settings, got, err)
+		}
 	}
 }
