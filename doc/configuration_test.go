@@ -75,6 +75,8 @@ func value(o config.Option) string {
 		return "milliseconds"
 	case "duration":
 		return "a duration such as 90s, 1h or 7d"
+	case "interval":
+		return "a duration such as 1m, or 0"
 	case "list", "keys":
 		return "a list, separated by commas"
 	case "origins":

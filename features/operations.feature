@@ -164,3 +164,13 @@ Feature: Safe keeping
     And the operator rolls back because "the list of boats is empty"
     Then an incident is open that names "the list of boats is empty" and a loss of 0 rows
     And it is closed once a person has written its cause and its prevention
+
+  Scenario: Smoke passes its four suites and leaves no row
+    Given a server with a captain, a boat and a paper, and its workers
+    When the operator smokes it
+    Then these suites have passed: warranty-creation, webhook-delivery, notification-sending, database-operations
+    And no suite has failed or was left out
+    And every table has the rows that it had, and the store its files
+    And nothing was mailed
+    When the operator smokes it from a folder that is not its home
+    Then the server is said to be alive, and what writes was left out

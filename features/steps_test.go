@@ -84,6 +84,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.backupSteps(sc)
 	w.damageSteps(sc)
 	w.deploySteps(sc)
+	w.smokeSteps(sc)
 	w.warrantySteps(sc)
 	w.webhookSteps(sc)
 	w.homeAssistantSteps(sc)

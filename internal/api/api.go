@@ -53,13 +53,16 @@ type Decision struct {
 	RetryAfter time.Duration
 }
 
-// Probes are health and metrics, filled by the application.
+// Probes are health, metrics and the end of a smoke test, filled by the
+// application.
 type Probes struct {
 	Health  func(ctx context.Context) Health
 	Metrics http.Handler
 	Ready   func(ctx context.Context) bool
 	// Status is what operators see at a glance, as JSON.
 	Status func(ctx context.Context) (any, error)
+	// ResetProbe removes what a smoke test wrote, and counts what is left.
+	ResetProbe func(ctx context.Context, token string) (left int, err error)
 }
 
 // Config says how the API behaves.

@@ -28,6 +28,9 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	who, err := a.actorOf(ctx)
 	if err == nil {
+		err = onlyHere(who, requestOf(ctx.Context()))
+	}
+	if err == nil {
 		err = mayByToken(who, ctx.Operation())
 	}
 	if err != nil { // counted as anyone's, so that tokens cannot be tried without end
@@ -94,6 +97,10 @@ func (a *API) limit(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	who := actor(ctx.Context())
+	if who.Probe() { // it comes from the machine itself
+		next(ctx)
+		return
+	}
 	key, limit := "address:"+who.Address, a.config.RateLimit
 	switch {
 	case who.UserID != "":

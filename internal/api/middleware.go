@@ -35,6 +35,8 @@ type request struct {
 	user string
 	// cause is filled in when an answer hides an internal error; for the log.
 	cause error
+	// onMachine says that it comes from the server's own machine.
+	onMachine bool
 	// foreign says that a page of another site sent it, as its browser tells.
 	foreign bool
 	// connection is what the request came over.
@@ -74,6 +76,7 @@ func (a *API) begin(next http.Handler) http.Handler {
 			id = uuid.NewString()
 		}
 		info := &request{id: id, path: r.URL.Path, address: a.clientAddress(r), start: a.config.Now(), foreign: a.pages.Check(r) != nil}
+		info.onMachine = onMachine(r, info.address)
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
 		w.Header().Set("X-Request-Id", id)
 		rec := &statusWriter{ResponseWriter: w}

@@ -189,7 +189,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if a.Jobs, err = a.newQueue(); err != nil {
 		return err
 	}
-	signing, err := secret(c.Auth.JWTSecret, filepath.Join(c.KeyDir(), "jwt"))
+	signing, err := secret(c.Auth.JWTSecret, filepath.Join(c.KeyDir(), signingFile))
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.newWebhooks(client)
+	if err := a.newWebhooks(client); err != nil {
+		return err
+	}
 	if err := a.buildNotifications(ctx, client); err != nil {
 		return err
 	}
@@ -256,13 +258,19 @@ func baseURL(c config.Config) string {
 	return fmt.Sprintf("http://localhost:%d", c.Server.Port)
 }
 
-func (a *App) newWebhooks(client *egress.Client) {
+func (a *App) newWebhooks(client *egress.Client) error {
 	c := a.options.Config.Webhook
-	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, HomeAssistant: c.HomeAssistantTimeout, MaxRetries: c.MaxRetries})
+	// What a smoke test has sent to itself.
+	probe, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}, Timeout: c.Timeout})
+	if err != nil {
+		return err
+	}
+	a.Webhooks = webhook.New(a.DB, a.Jobs, a.Accounts, a.Events, client, webhook.Config{Timeout: c.Timeout, HomeAssistant: c.HomeAssistantTimeout, MaxRetries: c.MaxRetries, Probe: probe})
 	a.Events.Subscribe(a.Webhooks.Consume)
 	a.Integrations = integration.New(a.DB, integration.Rooms{
 		Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Webhooks: a.Webhooks,
 	}, client, integration.Config{BaseURL: apiURL(a.options.Config), Timeout: c.HomeAssistantTimeout})
+	return nil
 }
 
 func (a *App) newQueue() (*job.Queue, error) {
@@ -287,6 +295,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(job.Define(job.Options[nightlyArgs]{Timeout: 6 * time.Hour, MaxAttempts: 1}, func(ctx context.Context, _ *job.Job[nightlyArgs]) error {
 		return a.Backups.Nightly(ctx)
 	}))
+	a.tryMyself()
 	a.Jobs.Every(time.Hour, func() job.Args { return nightlyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return account.TidyArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return warranty.RemindArgs{} })
@@ -329,7 +338,7 @@ func (a *App) apiConfig() api.Config {
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
 		Probes: api.Probes{
 			Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready,
-			Status: func(ctx context.Context) (any, error) { return a.Status(ctx) },
+			Status: func(ctx context.Context) (any, error) { return a.Status(ctx) }, ResetProbe: a.resetProbe,
 		},
 	}
 }

@@ -129,7 +129,8 @@ func (a *App) smoke(ctx context.Context, c config.Config) (err error) {
 			return d.DialContext(ctx, "unix", socket)
 		},
 	}}
-	_, err = ops.Smoke(ctx, client, "http://navidocs", ops.SmokeOptions{NoJobs: true})
+	tried, err := ops.Smoke(ctx, client, "http://navidocs", ops.SmokeOptions{Token: child.ProbeToken(), NoJobs: true})
+	err = errors.Join(err, tried.Err())
 	stop()
 	return errors.Join(err, <-ended)
 }

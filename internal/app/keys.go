@@ -19,6 +19,9 @@ import (
 	"navidocs/internal/fault"
 )
 
+// signingFile is the key that signs sessions, where the settings give none.
+const signingFile = "jwt"
+
 // secret is the configured key, or one that is made once and kept in a file
 // that only its owner reads.
 func secret(configured, path string) ([]byte, error) {
@@ -97,7 +100,7 @@ func (a *App) setupCode(ctx context.Context) (string, error) {
 	if a.options.Config.Auth.Registration == string(account.Anyone) {
 		return "", nil
 	}
-	users, err := db.One(ctx, a.DB, db.Scalar[int], "SELECT count(*) FROM users")
+	users, err := db.One(ctx, a.DB, db.Scalar[int], "SELECT count(*) FROM users WHERE id <> $1", account.ProbeUser)
 	if err != nil || users > 0 {
 		return "", err
 	}

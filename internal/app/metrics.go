@@ -17,13 +17,14 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	jobs     *prometheus.HistogramVec
+	smoke    smokeMetrics
 	// The two of the database, found once: it is asked often.
 	reads, writes prometheus.Observer
 }
 
 func newMetrics(version string) *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), smoke: newSmokeMetrics(),
 		requests: histogram("navidocs_http_request_duration_seconds", "How long answers took, by route and status.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2.5, 5, 10}, "method", "route", "status"),
 		jobs: histogram("navidocs_job_duration_seconds", "How long attempts at jobs took, by kind and outcome.",
@@ -36,7 +37,7 @@ func newMetrics(version string) *metrics {
 		Name: "navidocs_build_info", Help: "1, with the release that runs.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.jobs, database, build,
+	m.registry.MustRegister(m.requests, m.jobs, m.smoke.ok, m.smoke.suite, database, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -85,6 +85,27 @@ func Collect(ctx context.Context, d *db.DB, s Store) (n int, err error) {
 	return n, nil
 }
 
+// Discard removes at once, of some bytes, those that nobody needs any more. It is
+// only for bytes that nobody else can be bringing at this moment, being random;
+// for all others Collect waits a day. While there is a lease it does nothing, and
+// Collect comes later.
+func Discard(ctx context.Context, d *db.DB, s Store, digests []Digest) (err error) {
+	defer fault.Wrap(&err, "blob.Discard")
+	for _, digest := range digests {
+		gone, err := forget(ctx, d, digest, d.Now())
+		if err != nil {
+			return err
+		}
+		if !gone {
+			continue
+		}
+		if err := s.Delete(ctx, digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // forget removes the row of ownerless bytes and says whether no row is left.
 func forget(ctx context.Context, d *db.DB, digest Digest, before time.Time) (gone bool, err error) {
 	rows, err := db.One(ctx, d, db.Scalar[int], `SELECT count(*) FROM blobs WHERE digest = $1

@@ -176,6 +176,8 @@ type Backup struct {
 type Operation struct {
 	LogLevel   string   `env:"LOG_LEVEL" default:"info" kind:"choice" of:"debug info warn error" help:"least important message that is logged"`
 	ReleaseKey []string `env:"RELEASE_PUBLIC_KEY" kind:"minisign" help:"public keys (minisign, RW...) of those whose releases may be staged; when unset, those in state/release.pub"`
+	// Smoke is what was given; SmokeEvery is what counts.
+	Smoke time.Duration `env:"SMOKE_INTERVAL" default:"1m" kind:"interval" help:"how often the server tries itself, in a hidden organization that leaves nothing; 0 for never, as it is for development and test unless given"`
 }
 
 // Telemetry sends measurements and errors elsewhere. All of it is off by default.
@@ -196,6 +198,15 @@ func (c Config) Production() bool { return c.App.Env == "production" }
 // Address is what the server listens on.
 func (c Config) Address() string {
 	return net.JoinHostPort(c.Server.Listen, strconv.Itoa(c.Server.Port))
+}
+
+// SmokeEvery is how often the server tries itself, 0 for never: unless it was
+// asked to, only where people rely on it.
+func (c Config) SmokeEvery() time.Duration {
+	if c.origin["SMOKE_INTERVAL"] == "" && c.App.Env != "production" && c.App.Env != "staging" {
+		return 0
+	}
+	return c.Operation.Smoke
 }
 
 // Postgres reports whether the database is PostgreSQL.

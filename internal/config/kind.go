@@ -29,6 +29,7 @@ var kinds = map[string]func(text string, o Option, home string) (any, *flaw){
 	"megabytes": parseMegabytes,
 	"millis":    parseMillis,
 	"duration":  parseDurationOption,
+	"interval":  parseInterval,
 	"key":       func(s string, _ Option, _ string) (any, *flaw) { return s, nil },
 	"keys":      func(s string, _ Option, _ string) (any, *flaw) { return split(s), nil },
 	"host":      func(s string, _ Option, _ string) (any, *flaw) { return s, checkHost(s) },
@@ -132,6 +133,14 @@ func parseDurationOption(text string, _ Option, _ string) (any, *flaw) {
 		return d, &flaw{"is not longer than nothing", "use a duration such as 15m, 24h or 7d"}
 	}
 	return d, nil
+}
+
+// parseInterval is a duration, or 0 for never.
+func parseInterval(text string, o Option, home string) (any, *flaw) {
+	if text == "0" {
+		return time.Duration(0), nil
+	}
+	return parseDurationOption(text, o, home)
 }
 
 var dayPart = regexp.MustCompile(`^(\d{1,6})d`)

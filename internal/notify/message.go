@@ -161,6 +161,9 @@ func (s *Service) deliver(ctx context.Context, m message) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	if m.user == account.ProbeUser {
+		return Receipt{Outcome: Accepted, Reason: "a smoke test's: written, and not sent"}, nil
+	}
 	if m.channel == Push {
 		return s.push(ctx, sender, m.user, out)
 	}

@@ -25,15 +25,19 @@ func TestMain(m *testing.M) { apptest.Main(m) }
 // and of each label the values.
 type exported map[string]map[string][]string
 
-// scrape asks a server that has answered, read a paper and is backed up.
+// scrape asks a server that has answered, read a paper, is backed up and has tried
+// itself.
 func scrape(t *testing.T) exported {
 	t.Helper()
-	s := apptest.New(t, apptest.Options{})
+	s := apptest.New(t, apptest.Options{Settings: []string{"SMOKE_INTERVAL=1h"}})
 	c := s.User("ada@example.org", "", "")
 	c.Read(c.Upload("a.txt", []byte("all is well")).ID)
 	testkit.Eventually(t, func() error { // the attempt is counted after its effect is seen
 		if _, ok := parse(t, c)["navidocs_job_duration_seconds_bucket"]; !ok {
 			return fmt.Errorf("no job is counted yet")
+		}
+		if _, ok := parse(t, c)["navidocs_smoke_ok"]; !ok {
+			return fmt.Errorf("it has not tried itself yet")
 		}
 		return nil
 	})

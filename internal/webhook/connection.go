@@ -29,7 +29,7 @@ type Connection struct {
 // Check finds every fault of what a person gave, located in a request's body.
 func (s *Service) Check(ctx context.Context, in *Input) (err error) {
 	defer fault.Wrap(&err, "webhook.Check")
-	return s.check(ctx, &Patch{URL: &in.URL, EventTypes: &in.EventTypes, Description: &in.Description}) // which it trims
+	return s.check(ctx, "", &Patch{URL: &in.URL, EventTypes: &in.EventTypes, Description: &in.Description}) // which it trims
 }
 
 // Connect adds the endpoint of a connection in the transaction that makes it;

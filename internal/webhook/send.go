@@ -46,7 +46,7 @@ func (s *Service) send(ctx context.Context, w Webhook, id string, body []byte) (
 	if err != nil {
 		return result{problem: "the request could not be made: its secret or its URL cannot be read on this server"}
 	}
-	resp, err := s.client.Do(req)
+	resp, err := s.clientOf(w.OrgID).Do(req)
 	if err != nil {
 		return result{problem: Explain(err, s.timeout(w)), refused: fault.Is(err, fault.Invalid)}
 	}

@@ -76,6 +76,9 @@ type Config struct {
 	HomeAssistant time.Duration
 	// MaxRetries is how many quick retries come before the later ones.
 	MaxRetries int
+	// Probe reaches this machine alone, for the endpoints of smoke tests; nil
+	// has them treated as all others.
+	Probe *egress.Client
 }
 
 // Service is the endpoints of one installation.
@@ -151,7 +154,7 @@ func (in Input) patch() Patch {
 
 // check finds every fault of an input, the URL's too: that one is for a
 // friendly answer alone, since what it leads to is judged whenever it is dialled.
-func (s *Service) check(ctx context.Context, p *Patch) error {
+func (s *Service) check(ctx context.Context, org account.OrgID, p *Patch) error {
 	var faults []fault.Field
 	add := func(location, message string, value any) {
 		faults = append(faults, fault.Field{Location: "body." + location, Message: message, Value: value})
@@ -160,7 +163,7 @@ func (s *Service) check(ctx context.Context, p *Patch) error {
 		*p.URL = strings.TrimSpace(*p.URL)
 		if utf8.RuneCountInString(*p.URL) > 2000 {
 			add("url", "must have at most 2000 characters", nil)
-		} else if err := s.client.Check(ctx, *p.URL); err != nil {
+		} else if err := s.clientOf(org).Check(ctx, *p.URL); err != nil {
 			add("url", fault.Message(err), nil) // it may hold a secret
 		}
 	}
@@ -187,6 +190,14 @@ func (s *Service) check(ctx context.Context, p *Patch) error {
 		return fault.Fields(faults...)
 	}
 	return nil
+}
+
+// clientOf is what reaches an organization's endpoints.
+func (s *Service) clientOf(org account.OrgID) *egress.Client {
+	if org == account.ProbeOrg && s.config.Probe != nil {
+		return s.config.Probe
+	}
+	return s.client
 }
 
 const selectWebhook = `SELECT id, org_id, kind, url, event_types, description, secret_sealed, old_secret_sealed, old_secret_until, header_sealed, status,
@@ -272,7 +283,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 		return w, err
 	}
 	p := in.patch()
-	if err := s.check(ctx, &p); err != nil {
+	if err := s.check(ctx, org, &p); err != nil {
 		return w, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
@@ -363,10 +374,10 @@ func (s *Service) Update(ctx context.Context, who account.Actor, id ID, p Patch,
 }
 
 func (s *Service) change(ctx context.Context, who account.Actor, id ID, p Patch, at Version) (w Webhook, err error) {
-	if _, err := managed(ctx, s.db, who, id); err != nil { // before its URL is looked up
+	if w, err = managed(ctx, s.db, who, id); err != nil { // before its URL is looked up
 		return w, err
 	}
-	if err := s.check(ctx, &p); err != nil {
+	if err := s.check(ctx, w.OrgID, &p); err != nil {
 		return w, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
