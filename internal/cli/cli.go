@@ -122,7 +122,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.home, "home", "", "folder of data, backups and state (the working folder unless given)")
 	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
-	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.releases(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
+	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.preflight(), c.releases(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
 	return root
 }
 
