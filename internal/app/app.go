@@ -382,16 +382,31 @@ func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error
 		p.Listener, p.Server, p.Ready = listener, a.server(), a.ready.Store
 	}
 	if parts.Worker {
-		p.Work = a.Jobs.Run
+		p.Work = a.work
 	}
 	return p.Run(ctx)
+}
+
+// work works the jobs, and remembers what this process has counted meanwhile.
+func (a *App) work(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() {
+		if err := a.history.Run(ctx); err != nil {
+			a.options.Log.Warn("the figures of the last hour are not remembered", "error", err)
+		}
+	})
+	defer stop()
+	return a.Jobs.Run(ctx)
 }
 
 // Shift serves and works as a keeper says until ctx ends or the keeper does, lets
 // what is in hand finish, and closes the App.
 func (a *App) Shift(ctx context.Context, post *keeper.Post) error {
 	s := keeper.Shift{
-		Home: a.options.Config.Home, Post: post, Server: a.server, Ready: a.ready.Store, Work: a.Jobs.Run, Close: a.Close, Log: a.options.Log,
+		Home: a.options.Config.Home, Post: post, Server: a.server, Ready: a.ready.Store, Work: a.work, Close: a.Close, Log: a.options.Log,
 	}
 	return s.Run(ctx)
 }

@@ -76,9 +76,22 @@ type loader struct {
 // Load reads the sources and checks everything. The error is of type Faults
 // unless the home cannot be found.
 func Load(s Source) (Config, error) {
+	c, faults, err := Examine(s)
+	if err == nil && len(faults) > 0 {
+		err = faults
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Examine is Load for who wants to say what else is wrong: with faults the
+// configuration lacks what they are about, and no server may be run on it.
+func Examine(s Source) (Config, Faults, error) {
 	home, err := filepath.Abs(s.Home)
 	if err != nil {
-		return Config{}, fmt.Errorf("config.Load: %w", err)
+		return Config{}, nil, fmt.Errorf("config.Load: %w", err)
 	}
 	l := &loader{home: home, values: map[string]given{}}
 	options := Options()
@@ -96,10 +109,7 @@ func Load(s Source) (Config, error) {
 	}
 	l.checkKeys(c, options)
 	l.checkTogether(c)
-	if len(l.faults) > 0 {
-		return Config{}, l.faults
-	}
-	return c, nil
+	return c, l.faults, nil
 }
 
 // set keeps a value; an empty one leaves the option as if it were not named.

@@ -174,6 +174,7 @@ type Keeper struct {
 	crashes    int // of leaders in a row
 	restarts   int
 	rolledBack *RolledBack
+	interrupt  context.CancelFunc // ends the wait for a child's jobs; nil when nobody waits
 	revival    *revival
 	platform
 }

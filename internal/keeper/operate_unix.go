@@ -19,10 +19,8 @@ func (k *Keeper) operate(ctx context.Context, r request, asker *net.UnixConn) er
 		k.stop()
 		return nil
 	}
-	select {
-	case k.busy <- r.Do:
-	default:
-		return fault.New(fault.Conflict, "another operation is under way: wait until it has ended, then look at navidocs status")
+	if err := k.begin(ctx, r.Do); err != nil {
+		return err
 	}
 	defer func() { <-k.busy }()
 	switch r.Do {
@@ -44,6 +42,30 @@ func (k *Keeper) operate(ctx context.Context, r request, asker *net.UnixConn) er
 		return k.resume(ctx)
 	default:
 		return k.replace(ctx, asker)
+	}
+}
+
+// begin waits for nobody, but for jobs that a way back cuts short.
+func (k *Keeper) begin(ctx context.Context, do string) error {
+	short, cancel := context.WithCancel(ctx)
+	cancel()
+	k.mu.Lock()
+	if do == doBack && k.interrupt != nil {
+		k.interrupt()
+		short, cancel = context.WithTimeout(ctx, k.waits.Answer)
+	}
+	k.mu.Unlock()
+	defer cancel()
+	select {
+	case k.busy <- do:
+		return nil
+	default:
+	}
+	select {
+	case k.busy <- do:
+		return nil
+	case <-short.Done():
+		return fault.New(fault.Conflict, "another operation is under way: wait until it has ended, then look at navidocs status")
 	}
 }
 
@@ -149,10 +171,13 @@ func (k *Keeper) promote(ctx context.Context, requestsOnly bool) error {
 
 // move lets one child finish its jobs in hand and then the other one work. One
 // that does not finish is killed: its jobs go back by themselves. The end of the
-// one that is to work cuts it short.
+// one that is to work cuts it short, and so does a way back: then nobody is
+// killed, and who goes back says who works.
 func (k *Keeper) move(ctx context.Context, from, to *child) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	k.interruptible(cancel)
+	defer k.interruptible(nil)
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
@@ -162,7 +187,11 @@ func (k *Keeper) move(ctx context.Context, from, to *child) error {
 		case <-stop:
 		}
 	}()
-	if err := k.work(ctx, from, false); err != nil && !to.dead() && !from.dead() {
+	err := k.work(ctx, from, false)
+	if ctx.Err() != nil && !to.dead() {
+		return fault.New(fault.Unavailable, "it was cut short: see navidocs status")
+	}
+	if err != nil && !to.dead() && !from.dead() {
 		k.config.Log.Error("a server is killed that did not finish its jobs", "pid", from.pid, "error", err)
 		from.kill()
 		<-from.ended
@@ -171,6 +200,12 @@ func (k *Keeper) move(ctx context.Context, from, to *child) error {
 		return fault.New(fault.Unavailable, "the new release has ended").With("lines", to.log.last())
 	}
 	return k.work(ctx, to, true)
+}
+
+func (k *Keeper) interruptible(by context.CancelFunc) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.interrupt = by
 }
 
 // back takes the warm release back: it serves before the other one stops.

@@ -107,6 +107,25 @@ func (s *EmailSender) Send(ctx context.Context, m Message) Receipt {
 	return Receipt{Outcome: Accepted, Reason: hidden(reference, s.secrets()...), Reference: e.id}
 }
 
+// Try does all that sending does but send: it connects, encrypts, authenticates
+// and asks for nothing.
+func (s *EmailSender) Try(ctx context.Context) (err error) {
+	defer fault.Wrap(&err, "notify.Try")
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	client, err := s.dial(ctx)
+	if err == nil {
+		err = client.Noop()
+	}
+	if err != nil {
+		err = fault.New(fault.Unavailable, "%s", s.reason(ctx, err))
+	}
+	if client != nil && (client.UpdateDeadline(farewellLimit) != nil || client.Quit() != nil) {
+		_ = client.Close()
+	}
+	return err
+}
+
 // dial connects, encrypts and authenticates. The connection ends with ctx.
 func (s *EmailSender) dial(ctx context.Context) (*smtp.Client, error) {
 	c := s.config

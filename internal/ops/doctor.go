@@ -90,7 +90,11 @@ func (d *Doctor) Run(ctx context.Context) []Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.Limit)
 	defer cancel()
-	checks := d.checks()
+	return look(ctx, d.checks())
+}
+
+// look does all checks at once.
+func look(ctx context.Context, checks []check) []Finding {
 	found := make([]Finding, len(checks))
 	var all sync.WaitGroup
 	for i, c := range checks {

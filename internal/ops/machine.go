@@ -89,18 +89,19 @@ const (
 
 // disk: a backup needs room for the database twice, and so does a migration.
 func (d *Doctor) disk(ctx context.Context) (Finding, error) {
-	u, err := disk.UsageWithContext(ctx, d.Config.DataDir())
+	u, err := disk.UsageWithContext(ctx, existing(d.Config.DataDir()))
 	if err != nil {
 		return Finding{}, err
 	}
-	need := uint64(gigabyte)
+	size := 0.0
 	if path, ok := d.Config.SQLitePath(); ok {
 		for _, suffix := range []string{"", "-wal"} {
 			if info, err := os.Stat(path + suffix); err == nil {
-				need = max(need, uint64(float64(info.Size())*2.2)) //nolint:gosec // a size is not negative
+				size += float64(info.Size())
 			}
 		}
 	}
+	need := max(gigabyte, uint64(2.2*size))
 	switch {
 	case u.Free < need:
 		return fail("free some room, or navidocs backup prune --keep 3", "%d MB are free, and %d MB are needed for a backup and a migration", u.Free>>20, need>>20)
@@ -108,6 +109,17 @@ func (d *Doctor) disk(ctx context.Context) (Finding, error) {
 		return warn("free some room", "the disk is %.0f %% full", u.UsedPercent)
 	}
 	return pass("%d MB are free, the disk is %.0f %% full", u.Free>>20, u.UsedPercent)
+}
+
+// existing is a folder, or the first one above it that is there: before the
+// first start there are none of ours.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 func (d *Doctor) memory(ctx context.Context) (Finding, error) {
@@ -158,7 +170,7 @@ func (d *Doctor) fileSystem(ctx context.Context) (Finding, error) {
 	if !ok {
 		return skip("the database is PostgreSQL's")
 	}
-	dir := filepath.Dir(path)
+	dir := existing(filepath.Dir(path))
 	kind, err := fileSystemOf(ctx, dir)
 	if err != nil {
 		return Finding{}, err
