@@ -390,15 +390,14 @@ func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error
 // work works the jobs, and remembers what this process has counted meanwhile.
 func (a *App) work(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	var parts sync.WaitGroup
 	defer parts.Wait()
+	defer stop()
 	parts.Go(func() {
 		if err := a.history.Run(ctx); err != nil {
 			a.options.Log.Warn("the figures of the last hour are not remembered", "error", err)
 		}
 	})
-	defer stop()
 	return a.Jobs.Run(ctx)
 }
 

@@ -19,7 +19,7 @@ func (k *Keeper) operate(ctx context.Context, r request, asker *net.UnixConn) er
 		k.stop()
 		return nil
 	}
-	if err := k.begin(ctx, r.Do); err != nil {
+	if err := k.claim(ctx, r.Do); err != nil {
 		return err
 	}
 	defer func() { <-k.busy }()
@@ -45,8 +45,8 @@ func (k *Keeper) operate(ctx context.Context, r request, asker *net.UnixConn) er
 	}
 }
 
-// begin waits for nobody, but for jobs that a way back cuts short.
-func (k *Keeper) begin(ctx context.Context, do string) error {
+// claim waits for nobody, but for jobs that a way back cuts short.
+func (k *Keeper) claim(ctx context.Context, do string) error {
 	short, cancel := context.WithCancel(ctx)
 	cancel()
 	k.mu.Lock()
