@@ -80,12 +80,12 @@ func WriteChecklist(w io.Writer, all []Box, by SignOff) error {
 			text += "      " + f + "\n"
 		}
 	}
-	text += fmt.Sprintf("\nDeployed by: %s\nApproved by: %s\nAt:          %s UTC\n", named(by.DeployedBy), named(by.ApprovedBy), by.At.UTC().Format(time.DateTime))
+	text += fmt.Sprintf("\nDeployed by: %s\nApproved by: %s\nAt:          %s UTC\n", given(by.DeployedBy), given(by.ApprovedBy), by.At.UTC().Format(time.DateTime))
 	_, err := io.WriteString(w, text[1:])
 	return err
 }
 
-func named(who string) string {
+func given(who string) string {
 	if who == "" {
 		return "____________________"
 	}

@@ -147,7 +147,7 @@ func (x *deploy) stage(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	if len(s.Children) > 1 {
-		return "", fault.New(fault.Conflict, "%s and %s are both there: navidocs commit keeps the new one, navidocs rollback the old one", named(s.Children[0].Release), named(s.Children[1].Release))
+		return "", fault.New(fault.Conflict, "%s and %s are both there: navidocs commit keeps the new one, navidocs rollback the old one", folderName(s.Children[0].Release), folderName(s.Children[1].Release))
 	}
 	if x.fresh, err = release.Stage(ctx, x.Home, path, x.Trust); err != nil {
 		return "", err
@@ -173,8 +173,8 @@ func (x *deploy) current(ctx context.Context) (release.Release, error) {
 	return r, release.Commit(ctx, x.Home, r)
 }
 
-// named is a release of the keeper, which knows folders, by its name.
-func named(folder string) string {
+// folderName is a release of the keeper, which knows folders, by its name.
+func folderName(folder string) string {
 	if folder == "" {
 		return "the one before"
 	}

@@ -51,8 +51,8 @@ func (b *Rollback) Run(ctx context.Context, to string) (run Run, err error) {
 	}
 	leader, _ := s.Child(keeper.Leader)
 	warm, isWarm := s.Child(keeper.Warm)
-	if run.Release = named(leader.Release); isWarm && (to == "" || to == named(warm.Release)) {
-		run.Previous = named(warm.Release)
+	if run.Release = folderName(leader.Release); isWarm && (to == "" || to == folderName(warm.Release)) {
+		run.Previous = folderName(warm.Release)
 		_, err = k.Back(ctx, b.reason())
 	} else {
 		err = b.cold(ctx, k, to, &run)
@@ -139,9 +139,9 @@ func Commit(ctx context.Context, home, state, by string) (name string, err error
 	}
 	leader, _ := s.Child(keeper.Leader)
 	if _, warm := s.Child(keeper.Warm); !warm {
-		return "", fault.New(fault.Conflict, "no release is held: %s runs alone", named(leader.Release))
+		return "", fault.New(fault.Conflict, "no release is held: %s runs alone", folderName(leader.Release))
 	}
-	r, err := release.Find(home, named(leader.Release))
+	r, err := release.Find(home, folderName(leader.Release))
 	if err != nil {
 		return "", err
 	}

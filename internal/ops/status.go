@@ -137,7 +137,7 @@ func (s Status) Print(out io.Writer, now time.Time) error {
 	if s.Keeper != nil {
 		line("keeper", "process %d, up %s, %d restarts after a crash", s.Keeper.PID, s.Keeper.Uptime.Round(time.Second), s.Keeper.Restarts)
 		for _, c := range s.Keeper.Children {
-			line(string(c.Role), "%s, process %d, up %s, %s", named(c.Release), c.PID, now.Sub(c.Since).Round(time.Second), doing(c))
+			line(string(c.Role), "%s, process %d, up %s, %s", folderName(c.Release), c.PID, now.Sub(c.Since).Round(time.Second), doing(c))
 		}
 	}
 	if s.Server == nil {

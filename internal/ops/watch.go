@@ -79,7 +79,7 @@ func (x *deploy) look(ctx context.Context) (moment, error) {
 	if err != nil {
 		return moment{}, err
 	}
-	if c, ok := s.Child(keeper.Leader); !ok || named(c.Release) != x.fresh.Name {
+	if c, ok := s.Child(keeper.Leader); !ok || folderName(c.Release) != x.fresh.Name {
 		return moment{}, fault.New(fault.Internal, "the new release has ended: %s", lastWords(s))
 	}
 	counted, err := sampleOf(ctx, s, keeper.Leader)
@@ -116,11 +116,11 @@ func sampleOf(ctx context.Context, s keeper.Status, role keeper.Role) (sample Sa
 	defer client.CloseIdleConnections()
 	res, err := client.Do(req)
 	if err != nil {
-		return sample, fault.Because(err, fault.Unavailable, "%s does not say how it does", named(c.Release))
+		return sample, fault.Because(err, fault.Unavailable, "%s does not say how it does", folderName(c.Release))
 	}
 	defer res.Body.Close() //nolint:errcheck // only read from
 	if res.StatusCode != http.StatusOK {
-		return sample, fault.New(fault.Unavailable, "%s answers %s to /metrics", named(c.Release), res.Status)
+		return sample, fault.New(fault.Unavailable, "%s answers %s to /metrics", folderName(c.Release), res.Status)
 	}
 	sample, err = ReadSample(res.Body)
 	return sample, errors.Join(err)
