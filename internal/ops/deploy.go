@@ -190,7 +190,7 @@ func orNone(s string) string {
 
 // preflight has the new release look whether it may be deployed here.
 func (x *deploy) preflight(ctx context.Context) (string, error) {
-	args := []string{"preflight", "--json", "--for", "deploy", "--release", x.fresh.Dir}
+	args := []string{"preflight", "--json", "--deploying", "--release", x.fresh.Dir}
 	if x.Options.NoReview {
 		args = append(args, "--no-review")
 	}
