@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"context"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -44,9 +45,10 @@ func (k *Keeper) beat(ctx context.Context) {
 	tick := time.NewTicker(k.config.Watchdog / 2)
 	defer tick.Stop()
 	for {
-		k.mu.Lock()                             // a keeper that is stuck says nothing
-		k.mu.Unlock()                           //nolint:staticcheck // that it can be had is what counts
-		_ = tell(k.config.Notify, "WATCHDOG=1") // one that is lost is followed by the next
+		k.mu.Lock() // a keeper that is stuck does not get here, and says nothing
+		again := k.restarts
+		k.mu.Unlock()
+		_ = tell(k.config.Notify, "WATCHDOG=1\nSTATUS=crashed servers started again: "+strconv.Itoa(again)) // one that is lost is followed by the next
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
