@@ -416,10 +416,11 @@ func TestPreflightOfAnInstallation(t *testing.T) {
 		if err := os.Rename(key, key+".away"); err != nil {
 			p.t.Fatal(err)
 		}
+		demand(p.t, find(p.t, pre, "secrets"), ops.Pass, "JWT_SECRET (made at the first start)", "")
+		p.User("ada@example.org", "", "")
 		demand(p.t, find(p.t, pre, "secrets"), ops.Fail, "JWT_SECRET is missing", "backup restore")
 		demand(p.t, find(p.t, pre, "webhook-egress"), ops.Skip, "nobody is told", "")
 		p.receivers(pre)
-		p.User("ada@example.org", "", "")
 		demand(p.t, find(p.t, pre, "sessions"), ops.Pass, "1 session used", "")
 		pre.Doctor.Pending = func(context.Context) ([]string, []string, error) { return []string{"2026060101_more"}, nil, nil }
 		demand(p.t, find(p.t, pre, "schema"), ops.Pass, "2026060101_more", "")
