@@ -481,6 +481,21 @@ func TestEmailEncryptedFromTheStart(t *testing.T) {
 
 // TestEmailServerIsSilent: a server that takes the connection and says nothing
 // costs no more than the time set for a mail.
+// A trial gets as far as a mail would, and leaves none.
+func TestEmailTry(t *testing.T) {
+	t.Parallel()
+	m := serveMail(t, mailOptions{})
+	s := emailSender(t, m.config())
+	if err := s.Try(t.Context()); err != nil || len(m.arrived()) != 0 {
+		t.Error(err, m.arrived())
+	}
+	m.set("auth", &smtp.SMTPError{Code: 535, Message: "no " + smtpPassword})
+	err := s.Try(t.Context())
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "535") || strings.Contains(err.Error(), smtpPassword) {
+		t.Error(err)
+	}
+}
+
 func TestEmailServerIsSilent(t *testing.T) {
 	t.Parallel()
 	for _, implicit := range []bool{false, true} {

@@ -3,8 +3,10 @@ package ops
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -71,7 +73,7 @@ func (p *Preflight) checks() []check {
 		{"assets", p.assets},
 		{"config", p.config},
 		{"secrets", p.secrets},
-		{"recovery_key", machine.recoveryKey},
+		{"recovery_key", p.recoveryKey},
 		{"tls", p.tls},
 		{"smtp", p.smtp},
 		{"webhook-egress", p.opened(p.egress)},
@@ -144,9 +146,17 @@ func (p *Preflight) database(ctx context.Context) (Finding, error) {
 	case len(p.Faults) > 0:
 		return skip("the configuration has to be put right first: see config and secrets")
 	case fault.Is(p.Unopened, fault.Conflict):
-		return warn("start the server once, or navidocs migrate up", "%s", fault.Message(p.Unopened))
+		return warn("start the server once, or navidocs migrate up", "it is empty, as before a first start")
 	}
 	return fail("see the text; navidocs doctor looks closer", "it cannot be opened: %s", p.Unopened)
+}
+
+// recoveryKey: before the first start there is none.
+func (p *Preflight) recoveryKey(ctx context.Context) (Finding, error) {
+	if _, err := os.Stat(p.Config.KeyDir()); errors.Is(err, fs.ErrNotExist) {
+		return skip("it is made at the first start")
+	}
+	return (&Doctor{Config: p.Config}).recoveryKey(ctx)
 }
 
 // schema: what waits is what a deploy is for.

@@ -12,6 +12,7 @@ import (
 
 	"navidocs/internal/backup"
 	"navidocs/internal/config"
+	"navidocs/internal/db"
 )
 
 // faultsOf are the mistakes in secrets, or those in all else.
@@ -80,7 +81,7 @@ const jwtFile = "jwt"
 
 // secrets: each key is there, and nobody else reads what it stands in. That a
 // given one is long enough the configuration has seen to.
-func (p *Preflight) secrets(context.Context) (Finding, error) {
+func (p *Preflight) secrets(ctx context.Context) (Finding, error) {
 	if faults := p.faultsOf(true); len(faults) > 0 {
 		return mistaken(faults)
 	}
@@ -88,6 +89,10 @@ func (p *Preflight) secrets(context.Context) (Finding, error) {
 		if open := p.open(); len(open) > 0 {
 			return fail("chmod o= "+strings.Join(open, " "), "everybody on this machine may read %s", strings.Join(open, ", "))
 		}
+	}
+	used, err := p.used(ctx)
+	if err != nil {
+		return Finding{}, err
 	}
 	var told []string
 	for _, key := range []struct{ name, file string }{{"JWT_SECRET", jwtFile}, {"WEBHOOK_SIGNATURE_SECRET", backup.SealFile}} {
@@ -98,7 +103,7 @@ func (p *Preflight) secrets(context.Context) (Finding, error) {
 		case source != "":
 		case err == nil:
 			source = file
-		case p.Doctor != nil:
+		case used:
 			return fail("set "+key.name+", or bring data/keys back from a backup: navidocs backup restore ID --to DIR --identity FILE",
 				"%s is missing: it is neither set nor in %s, and what was sealed or signed with it is lost without it", key.name, file)
 		default:
@@ -107,6 +112,15 @@ func (p *Preflight) secrets(context.Context) (Finding, error) {
 		told = append(told, fmt.Sprintf("%s (%s)", key.name, source))
 	}
 	return pass("%s", strings.Join(told, ", "))
+}
+
+// used tells whether somebody has an account: keys have sealed and signed then.
+func (p *Preflight) used(ctx context.Context) (bool, error) {
+	if p.Doctor == nil {
+		return false, nil
+	}
+	n, err := db.One(ctx, p.Doctor.DB, db.Scalar[int], "SELECT count(*) FROM users")
+	return n > 0, err
 }
 
 // sourceOf is where a secret that is set came from.
