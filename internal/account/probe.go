@@ -26,9 +26,11 @@ const (
 const (
 	probePrefix = "ndp_"
 	probeName   = "NaviDocs probe"
-	// probeFor is how long a test may take: until then no other begins, and after
-	// that its token signs nobody in.
+	// probeFor is how long a test may take: until then no other begins.
 	probeFor = 2 * time.Minute
+	// probeTokenFor is how long its token signs in: it may have to wait for another
+	// one first.
+	probeTokenFor = 5 * time.Minute
 )
 
 // Probe reports whether the actor is the probe.
@@ -38,7 +40,7 @@ func (a Actor) Probe() bool { return a.UserID == ProbeUser }
 // signs sessions, so that only who reads the installation's keys can make it.
 // Like a session's, the token is one of its own: run names the test.
 func ProbeToken(secret []byte, now time.Time) string {
-	text := db.NewID() + "." + strconv.FormatInt(now.Add(probeFor).Unix(), 10)
+	text := db.NewID() + "." + strconv.FormatInt(now.Add(probeTokenFor).Unix(), 10)
 	return probePrefix + text + "." + probeMAC(secret, text)
 }
 
@@ -59,7 +61,7 @@ func (s *Service) probeRun(token string) (run string, err error) {
 	run, until, _ := strings.Cut(text, ".")
 	end, err := strconv.ParseInt(until, 10, 64)
 	now := s.db.Now()
-	if !hmac.Equal([]byte(mac), []byte(probeMAC(s.config.Secret, text))) || err != nil || !now.Before(time.Unix(end, 0)) || time.Unix(end, 0).Sub(now) > probeFor+time.Minute {
+	if !hmac.Equal([]byte(mac), []byte(probeMAC(s.config.Secret, text))) || err != nil || !now.Before(time.Unix(end, 0)) || time.Unix(end, 0).Sub(now) > probeTokenFor+time.Minute {
 		return "", errToken
 	}
 	return run, nil

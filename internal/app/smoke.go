@@ -57,7 +57,7 @@ func (a *App) resetProbe(ctx context.Context, token string) (left int, err error
 		return 0, err
 	}
 	digests, err := db.Collect(ctx, a.DB, db.Scalar[blob.Digest], `SELECT DISTINCT r.digest FROM blob_refs r
-		WHERE r.owner_kind = 'document' AND r.owner_id IN (SELECT id FROM documents WHERE org_id = $1)`, account.ProbeOrg)
+		WHERE r.owner_kind IN ('document', 'page') AND r.owner_id IN (SELECT id FROM documents WHERE org_id = $1)`, account.ProbeOrg)
 	if err != nil {
 		return 0, err
 	}

@@ -20,7 +20,7 @@ type smokeArgs struct{}
 // Kind implements job.Args.
 func (smokeArgs) Kind() string { return "smoke.run" }
 
-// smokeLimit bounds it: so long the probe is one test's.
+// smokeLimit bounds it: the next one is due soon.
 const smokeLimit = 100 * time.Second
 
 // tryMyself has the server tried again and again, if it is to be: so that a quiet

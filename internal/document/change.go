@@ -361,8 +361,10 @@ func (s *Service) purge(ctx context.Context, tx *db.Tx, id ID) error {
 			return err
 		}
 	}
-	if err := blob.Release(ctx, tx, "document", string(id)); err != nil {
-		return err
+	for _, kind := range []string{"document", "page"} { // itself, and the images of its pages
+		if err := blob.Release(ctx, tx, kind, string(id)); err != nil {
+			return err
+		}
 	}
 	_, err := tx.Exec(ctx, "DELETE FROM documents WHERE id = $1 AND deleted_at IS NOT NULL", id)
 	return err

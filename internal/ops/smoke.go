@@ -67,10 +67,11 @@ func FourSuites() []string {
 }
 
 const (
-	// beginWait is how long another trial of the same server is waited for.
-	beginWait = 15 * time.Second
+	// beginWait is how long another trial of the same server is waited for: one that
+	// was killed keeps it for two minutes.
+	beginWait = 130 * time.Second
 	// jobWait bounds the wait for what a worker does.
-	jobWait = 20 * time.Second
+	jobWait = 45 * time.Second
 	// endWait bounds the clean-up, which happens though the trial was cut off.
 	endWait   = 20 * time.Second
 	smokeTick = 50 * time.Millisecond
