@@ -260,7 +260,9 @@ func (a *App) newWebhooks(client *egress.Client) {
 	a.Events.Subscribe(a.Webhooks.Consume)
 	a.Integrations = integration.New(a.DB, integration.Rooms{
 		Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Webhooks: a.Webhooks,
-	}, client, integration.Config{BaseURL: apiURL(a.options.Config), Timeout: c.HomeAssistantTimeout})
+	}, client, integration.Config{
+		BaseURL: apiURL(a.options.Config), AppURL: baseURL(a.options.Config), Version: a.version(), Timeout: c.HomeAssistantTimeout, Log: a.options.Log,
+	})
 }
 
 func (a *App) newQueue() (*job.Queue, error) {
@@ -359,9 +361,24 @@ func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error
 		p.Listener, p.Server, p.Ready, p.Streams = listener, a.server(), a.ready.Store, a.endStreams
 	}
 	if parts.Worker {
-		p.Work = a.Jobs.Run
+		p.Work = a.work
 	}
 	return p.Run(ctx)
+}
+
+// work works the jobs and keeps the devices of Home Assistants, until ctx ends or
+// one of both fails.
+func (a *App) work(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	bridged := make(chan error, 1)
+	go func() {
+		defer stop()
+		bridged <- a.Integrations.Bridge(ctx)
+	}()
+	err := a.Jobs.Run(ctx)
+	stop()
+	return errors.Join(err, <-bridged)
 }
 
 func (a *App) server() *http.Server {

@@ -43,7 +43,7 @@ func fill(t *testing.T, a *app.App) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Webhooks.RotateSecret(ctx, who, c.WebhookID); err != nil {
+	if _, err := a.Webhooks.RotateSecret(ctx, who, *c.WebhookID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Notifications.Subscribe(ctx, who, notify.Subscription{Endpoint: "https://9.9.9.9/push", Keys: notify.SubscriptionKeys{P256dh: "p", Auth: "a"}}); err != nil {
