@@ -24,7 +24,7 @@ import (
 )
 
 func vaults() []account.Vault {
-	return slices.Concat(account.Vaults(), webhook.Vaults(), notify.Vaults(), sale.Vaults())
+	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults())
 }
 
 // fill puts one value into every vault of an installation, and checks that it did.
@@ -41,6 +41,10 @@ func fill(t *testing.T, a *app.App) {
 	}
 	c, err := a.Integrations.Create(ctx, who, who.Orgs(account.Admin)[0], integration.Input{URL: "https://9.9.9.9/", Unprobed: true})
 	if err != nil {
+		t.Fatal(err)
+	}
+	broker := integration.Input{Lane: integration.MQTT, URL: "mqtts://9.9.9.9", Username: "navidocs", Secret: "its password", Unprobed: true}
+	if _, err := a.Integrations.Create(ctx, who, who.Orgs(account.Admin)[0], broker); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Webhooks.RotateSecret(ctx, who, *c.WebhookID); err != nil {

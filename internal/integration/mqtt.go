@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"time"
@@ -120,10 +121,11 @@ func denied(ack *paho.Connack) error {
 	return d
 }
 
-// isNetwork tells a connection that failed from an answer that makes no sense.
+// isNetwork tells a connection that failed, or ended without a word, from an
+// answer that makes no sense.
 func isNetwork(err error) bool {
 	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 func connectPacket(id, username, password string) *paho.Connect {

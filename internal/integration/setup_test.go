@@ -12,6 +12,7 @@ import (
 	"navidocs/internal/account"
 	"navidocs/internal/account/accounttest"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/egress"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
@@ -66,7 +67,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		c := Config{BaseURL: "https://navidocs.example.org/", Timeout: 2 * time.Second, AppURL: "https://boats.example.org/", Version: "0.1.0", Poll: 20 * time.Millisecond, Again: 500 * time.Millisecond, Retry: 10 * time.Millisecond}
 		b := &bench{t: t, clock: clock, queue: queue, events: events, home: testkit.NewHomeAssistant(t, token, hook)}
 		b.fleet = fleet.New(d, accounts, events)
-		b.covers = warranty.New(d, nil, accounts, b.fleet, nil, events)
+		b.covers = warranty.New(d, nil, accounts, b.fleet, document.New(d, nil, accounts, b.fleet, events, queue, nil, document.Config{}), events)
 		b.Service = New(d, Rooms{Accounts: accounts, Boats: b.fleet, Warranties: b.covers, Webhooks: hooks}, client, c)
 		events.Subscribe(hooks.Consume)
 		queue.Register(events.Jobs()...)

@@ -37,11 +37,17 @@ type Broker struct {
 // mosquitto is where Debian puts the program.
 const mosquitto = "/usr/sbin/mosquitto"
 
+// HasMosquitto reports whether the program is installed.
+func HasMosquitto() bool {
+	_, err := os.Stat(mosquitto)
+	return err == nil
+}
+
 // Mosquitto starts a broker on a free port; the test is skipped where the program
 // is not installed.
 func Mosquitto(t testing.TB) *Broker {
 	t.Helper()
-	if _, err := os.Stat(mosquitto); err != nil {
+	if !HasMosquitto() {
 		t.Skip("SKIPPED: no mosquitto; as root: apt-get install mosquitto")
 	}
 	var lc net.ListenConfig
