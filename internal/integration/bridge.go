@@ -140,7 +140,11 @@ func (b *bridge) look(ctx context.Context, t target) error {
 	switch {
 	case r == nil && t.heldBy != b.me && now.Before(t.Broker.heldUntil):
 		return nil // another process has it
-	case r == nil && t.endedAt != nil && now.Sub(*t.endedAt) > takenOffFor:
+	case t.endedAt != nil && now.Sub(*t.endedAt) > takenOffFor:
+		if r != nil {
+			r.cancel(nil)
+			return nil
+		}
 		return b.forget(ctx, t.ID)
 	case r == nil:
 		until, err := b.take(ctx, t.ID)

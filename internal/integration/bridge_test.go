@@ -178,11 +178,25 @@ func TestABrokerComesBack(t *testing.T) {
 		before := b.devices(broker, c, first, second)
 		for range 3 {
 			broker.Stop()
+			b.isConnected(c, false, "refused")
 			broker.Start()
 			if diff := cmp.Diff(before, b.devices(broker, c, first, second)); diff != "" {
 				t.Error(diff)
 			}
+			b.isConnected(c, true, "")
 		}
+	})
+}
+
+// isConnected waits until a connection says so, and what is wrong.
+func (b *bench) isConnected(c Connection, want bool, wrong string) {
+	b.t.Helper()
+	testkit.Eventually(b.t, func() error {
+		got, err := b.Connection(b.t.Context(), b.ada, c.ID)
+		if err != nil || got.Broker.Connected != want || !strings.Contains(got.Broker.LastError, wrong) || (got.Broker.LastError == "") != (wrong == "") {
+			return fmt.Errorf("%+v, %w", got.Broker, err)
+		}
+		return nil
 	})
 }
 
@@ -300,7 +314,7 @@ func TestABrokerThatIsGoneIsGivenUp(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		b.boat("Calypso")
 		c := b.connect(Input{Lane: MQTT, URL: "mqtt://127.0.0.1:1", Unprobed: true})
-		stop := b.bridge()
+		b.bridge()
 		testkit.Eventually(t, func() error {
 			got, err := b.Connection(t.Context(), b.ada, c.ID)
 			if err == nil && !strings.Contains(got.Broker.LastError, "refused") {
@@ -311,9 +325,11 @@ func TestABrokerThatIsGoneIsGivenUp(t *testing.T) {
 		if _, err := b.Delete(t.Context(), b.ada, c.ID, ""); err != nil {
 			t.Fatal(err)
 		}
-		stop()
-		b.clock.Add(takenOffFor + time.Second)
-		b.bridge()
+		b.clock.Add(takenOffFor - time.Second)
+		if n := b.rows(); n == 0 {
+			t.Error("it was given up too early")
+		}
+		b.clock.Add(2 * time.Second)
 		testkit.Eventually(t, func() error {
 			if n := b.rows(); n > 0 {
 				return fmt.Errorf("%d rows are left", n)
@@ -509,10 +525,11 @@ func TestAPressIsSeen(t *testing.T) {
 		}
 		attention("ON", 1)
 		ear := broker.Listen()
-		for range 2 { // the second changes nothing
-			ear.Publish(c.topics().of(id, "acknowledge"), "PRESS", false)
-		}
+		ear.Publish(c.topics().of(id, "acknowledge"), "PRESS", false)
 		attention("OFF", 1)
+		if err := b.acknowledge(t.Context(), c, id); err != nil { // a second one changes nothing
+			t.Fatal(err)
+		}
 		b.cover(id, "Life raft", 10)
 		attention("ON", 2)
 		n, err := db.One(t.Context(), b.db, db.Scalar[int], "SELECT count(*) FROM audit_log WHERE action = 'home_assistant.acknowledged' AND boat_id = $1", id)

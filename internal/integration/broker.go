@@ -21,6 +21,22 @@ const passwordPurpose = "mqtt password"
 // defaultPrefix is Home Assistant's own.
 const defaultPrefix = "homeassistant"
 
+// MaxBrokers is how many brokers an organization may have: each is a connection
+// that stays open.
+const MaxBrokers = 5
+
+// hasRoom refuses one broker too many; webhooks count by themselves.
+func hasRoom(ctx context.Context, tx *db.Tx, c Connection) error {
+	if c.Lane != MQTT {
+		return nil
+	}
+	n, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM home_assistant_config c WHERE c.org_id = $1 AND c.lane = 'mqtt' AND "+current, c.OrgID)
+	if err == nil && n >= MaxBrokers {
+		err = fault.New(fault.Conflict, "an organization has at most %d MQTT brokers: delete one first", MaxBrokers)
+	}
+	return err
+}
+
 // Vaults are where the package's sealed values lie.
 func Vaults() []account.Vault {
 	return []account.Vault{

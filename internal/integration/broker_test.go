@@ -186,3 +186,23 @@ func TestABrokerIsTested(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOrganizationHasSomeBrokers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		in := Input{Lane: MQTT, URL: "mqtt://127.0.0.1:1", Unprobed: true}
+		for range MaxBrokers {
+			b.connect(in)
+		}
+		_, err := b.Create(t.Context(), b.ada, b.org, in)
+		wantKind(t, err, fault.Conflict)
+		first, err := b.First(t.Context(), b.ada)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Delete(t.Context(), b.ada, first.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		b.connect(in)
+	})
+}

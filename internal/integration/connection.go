@@ -206,6 +206,9 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 		if err := s.carry(ctx, tx, who, &c, in); err != nil {
 			return err
 		}
+		if err := hasRoom(ctx, tx, c); err != nil {
+			return err
+		}
 		if err := insert(ctx, tx, c); err != nil {
 			return err
 		}

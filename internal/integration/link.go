@@ -85,6 +85,9 @@ func (l *link) run(ctx context.Context) {
 			if l.session(up) {
 				return
 			}
+			if ctx.Err() == nil {
+				_ = l.setConnected(ctx, false) // the next connection says otherwise
+			}
 		}
 	}
 }
@@ -123,7 +126,8 @@ func (l *link) settings(ctx context.Context) (c autopaho.ClientConfig, err error
 		AttemptConnection: func(ctx context.Context, _ autopaho.ClientConfig, _ *url.URL) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
 			defer cancel()
-			return l.dialBroker(ctx, l.target.URL)
+			conn, _, err := l.dialBroker(ctx, l.target.URL)
+			return conn, err
 		},
 		// The session in the library's memory is no better than what we know.
 		ConnectPacketBuilder: func(p *paho.Connect, _ *url.URL) (*paho.Connect, error) {

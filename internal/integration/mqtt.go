@@ -6,9 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
@@ -76,24 +76,41 @@ func explainBroker(err error, timeout time.Duration) Probe {
 // errForeign is an answer that is no CONNACK.
 var errForeign = errors.New("the answer is not that of an MQTT 5 broker")
 
-// dialBroker opens a connection to the broker of an address.
-func (s *Service) dialBroker(ctx context.Context, address string) (net.Conn, error) {
+// dialBroker opens a connection to the broker of an address, and tells whether
+// anything was said on it.
+func (s *Service) dialBroker(ctx context.Context, address string) (net.Conn, *atomic.Bool, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conn, err := s.client.DialBroker(ctx, u)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return packets.NewThreadSafeConn(conn), nil
+	line := &hearing{Conn: conn}
+	return packets.NewThreadSafeConn(line), &line.heard, nil
+}
+
+// hearing is a connection that notes whether the other side said anything.
+type hearing struct {
+	net.Conn
+
+	heard atomic.Bool
+}
+
+func (h *hearing) Read(p []byte) (int, error) {
+	n, err := h.Conn.Read(p)
+	if n > 0 {
+		h.heard.Store(true)
+	}
+	return n, err
 }
 
 // visit connects to a broker, once, does something there, and leaves.
 func (s *Service) visit(ctx context.Context, address, username, password string, f func(context.Context, *paho.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	conn, err := s.dialBroker(ctx, address)
+	conn, heard, err := s.dialBroker(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -102,7 +119,7 @@ func (s *Service) visit(ctx context.Context, address, username, password string,
 	switch {
 	case ack != nil && ack.ReasonCode >= 0x80:
 		return denied(ack)
-	case err != nil && !isNetwork(err):
+	case err != nil && heard.Load(): // something, and no CONNACK
 		return fmt.Errorf("%w: %w", errForeign, err)
 	case err != nil:
 		return err
@@ -119,13 +136,6 @@ func denied(ack *paho.Connack) error {
 		d.reason = ack.Properties.ReasonString
 	}
 	return d
-}
-
-// isNetwork tells a connection that failed, or ended without a word, from an
-// answer that makes no sense.
-func isNetwork(err error) bool {
-	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 func connectPacket(id, username, password string) *paho.Connect {
