@@ -189,6 +189,8 @@ func licences() []form {
 	}
 	redistribution, endorse := words("redistribution and use in source and binary forms"), words("(endorse or promote products)")
 	return []form{
+		// Either of both, as the user chooses: the second is BSD-3-Clause (edl-v10).
+		{"EPL-2.0 or EDL-1.0 (BSD-3-Clause)", words("Eclipse Public License v2.0 and Eclipse Distribution License v1.0"), nil},
 		{"Apache-2.0", words("apache license,? (version )?2.0|apache license version 2.0|licenses/LICENSE-2.0"), nil},
 		{"MPL-2.0", words("mozilla public license,? version 2.0"), nil},
 		{"MIT", words("permission is hereby granted, free of charge, to any person"), nil},

@@ -45,3 +45,23 @@ Feature: The boat's papers reach the boat's Home Assistant
     Then the calendar parses and has 2 days with their alarms
     When the captain renames the boat that is connected to "Calypso II"
     Then the calendar has the same ids and says "Calypso II"
+
+  Scenario: A boat appears as one MQTT device and comes back after a broker restart
+    Given a Home Assistant aboard
+    And its MQTT broker
+    When the captain connects the broker
+    Then the broker has the boat as one device, with the states of its papers
+    When the broker loses all that it has 3 times
+    Then each time the broker has the same again by itself
+    When a document of the boat arrives
+    Then the device tells of "document.uploaded", once
+
+  Scenario: A sold boat's device disappears
+    Given a Home Assistant aboard
+    And its MQTT broker
+    When the captain connects the broker
+    Then the broker has the boat as one device, with the states of its papers
+    When the captain sells the boat that is connected and completes the sale
+    Then the broker has nothing of the boat
+    When the captain disconnects the broker
+    Then the broker has nothing at all

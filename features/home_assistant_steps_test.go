@@ -67,6 +67,7 @@ func (w *world) homeAssistantSteps(sc *godog.ScenarioContext) {
 	})
 	sc.Step(`^the calendar parses and has (\d+) days with their alarms$`, h.parses)
 	sc.Step(`^the calendar has the same ids and says "([^"]*)"$`, h.keepsIDs)
+	h.brokerSteps(sc)
 }
 
 func (h *aboard) isAboard() error {

@@ -68,11 +68,11 @@ func (a *API) integrationOperations() {
 		func(ctx context.Context, who account.Actor, in *connectionPut) (*resource[integration.Connection], error) {
 			return a.replaceConnection(ctx, who, integration.ID(in.ID), in.Body, in.IfMatched)
 		})
-	add(a, op{id: "delete-home-assistant", method: http.MethodDelete, path: one, tag: tag, summary: "Disconnect: nothing more is sent, and the log goes"},
+	add(a, op{id: "delete-home-assistant", method: http.MethodDelete, path: one, tag: tag, summary: "Disconnect: nothing more is sent, the log goes, and the devices leave their broker"},
 		func(ctx context.Context, who account.Actor, in *change) (*body[integration.Connection], error) {
 			return answer(a.Integrations.Delete(ctx, who, integration.ID(in.ID), integration.Version(in.version())))
 		})
-	add(a, op{id: "test-home-assistant", method: http.MethodPost, path: one + "/test", tag: tag, summary: "Send webhook.test with a confirm_url now; the answer says how it ended"},
+	add(a, op{id: "test-home-assistant", method: http.MethodPost, path: one + "/test", tag: tag, summary: "Send webhook.test with a confirm_url now, or a broker a message that nothing keeps; the answer says how it ended"},
 		func(ctx context.Context, who account.Actor, in *ByID) (*body[integration.Tested], error) {
 			return answer(a.Integrations.Test(ctx, who, integration.ID(in.ID)))
 		})

@@ -269,7 +269,9 @@ func (a *App) newWebhooks(client *egress.Client) error {
 	a.Events.Subscribe(a.Webhooks.Consume)
 	a.Integrations = integration.New(a.DB, integration.Rooms{
 		Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Webhooks: a.Webhooks,
-	}, client, integration.Config{BaseURL: apiURL(a.options.Config), Timeout: c.HomeAssistantTimeout})
+	}, client, integration.Config{
+		BaseURL: apiURL(a.options.Config), AppURL: baseURL(a.options.Config), Version: a.version(), Timeout: c.HomeAssistantTimeout, Log: a.options.Log,
+	})
 	return nil
 }
 
@@ -387,18 +389,24 @@ func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error
 	return p.Run(ctx)
 }
 
-// work works the jobs, and remembers what this process has counted meanwhile.
+// work works the jobs, keeps the devices of Home Assistants and remembers what
+// this process has counted, until ctx ends or one of them fails.
 func (a *App) work(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
-	var parts sync.WaitGroup
-	defer parts.Wait()
 	defer stop()
-	parts.Go(func() {
-		if err := a.history.Run(ctx); err != nil {
-			a.options.Log.Warn("the figures of the last hour are not remembered", "error", err)
-		}
-	})
-	return a.Jobs.Run(ctx)
+	all := []func(context.Context) error{a.Jobs.Run, a.Integrations.Bridge, a.history.Run}
+	ended := make(chan error, len(all))
+	for _, part := range all {
+		go func() {
+			defer stop()
+			ended <- part(ctx)
+		}()
+	}
+	var errs []error
+	for range all {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
 }
 
 // Shift serves and works as a keeper says until ctx ends or the keeper does, lets

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"navidocs/internal/account"
@@ -13,6 +14,7 @@ import (
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/integration"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/webhook"
@@ -156,7 +158,7 @@ func rotationKeys(c config.Config, dry bool) (present []byte, earlier [][]byte, 
 
 // vaults are where sealed values lie.
 func vaults() []account.Vault {
-	return append(append(append(account.Vaults(), webhook.Vaults()...), notify.Vaults()...), sale.Vaults()...)
+	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults())
 }
 
 // removable names what holds earlier keys, but for the file that we remove

@@ -24,7 +24,7 @@ import (
 )
 
 func vaults() []account.Vault {
-	return slices.Concat(account.Vaults(), webhook.Vaults(), notify.Vaults(), sale.Vaults())
+	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults())
 }
 
 // fill puts one value into every vault of an installation, and checks that it did.
@@ -43,7 +43,11 @@ func fill(t *testing.T, a *app.App) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Webhooks.RotateSecret(ctx, who, c.WebhookID); err != nil {
+	broker := integration.Input{Lane: integration.MQTT, URL: "mqtts://9.9.9.9", Username: "navidocs", Secret: "its password", Unprobed: true}
+	if _, err := a.Integrations.Create(ctx, who, who.Orgs(account.Admin)[0], broker); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Webhooks.RotateSecret(ctx, who, *c.WebhookID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Notifications.Subscribe(ctx, who, notify.Subscription{Endpoint: "https://9.9.9.9/push", Keys: notify.SubscriptionKeys{P256dh: "p", Auth: "a"}}); err != nil {

@@ -144,7 +144,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		"http://192.168.1.5/api":         "192.168.1.5" + notInternet,
 		"https://localhost/":             "localhost" + notInternet,
 		"https://127.0.0.1/":             "127.0.0.1" + notInternet,
-		"http://9.9.9.9/":                "9.9.9.9 would be reached without encryption; use https, or let the operator add it to EGRESS_ALLOW",
+		"http://9.9.9.9/":                "9.9.9.9 would be reached without encryption; use https (mqtts for a broker), or let the operator add it to EGRESS_ALLOW",
 		"https://9.9.9.9:22/":            "port 22 of 9.9.9.9 may not be used; use 443, or let the operator add 9.9.9.9:22 to EGRESS_ALLOW",
 		"https://2130706433/":            "2130706433 is not an address; write four numbers, such as 192.168.1.5",
 		"https://0x7f.1/":                "0x7f.1 is not an address; write four numbers, such as 192.168.1.5",

@@ -72,7 +72,7 @@ func (g *guard) judge(host string, target netip.AddrPort, ports []uint16) error 
 		return fault.New(fault.Invalid, "%s leads to an address that is not on the internet; if it should be reached, the operator adds it to EGRESS_ALLOW", host)
 	}
 	if len(ports) == 0 {
-		return fault.New(fault.Invalid, "%s would be reached without encryption; use https, or let the operator add it to EGRESS_ALLOW", host)
+		return fault.New(fault.Invalid, "%s would be reached without encryption; use https (mqtts for a broker), or let the operator add it to EGRESS_ALLOW", host)
 	}
 	if !slices.Contains(ports, port) {
 		return fault.New(fault.Invalid, "port %d of %s may not be used; use %s, or let the operator add %s:%d to EGRESS_ALLOW", port, host, joinPorts(ports), host, port)

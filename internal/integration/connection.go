@@ -24,6 +24,9 @@ const (
 	Webhook Lane = "webhook"
 	// Event fires navidocs_event on its event bus, with a long-lived token.
 	Event Lane = "event"
+	// MQTT keeps a device for each boat on the broker that a Home Assistant
+	// listens to (MQTT discovery).
+	MQTT Lane = "mqtt"
 )
 
 // SecretHeader is the header with the plain secret of a webhook lane, which a
@@ -38,10 +41,11 @@ type Connection struct {
 	ID         ID            `json:"id"`
 	OrgID      account.OrgID `json:"organization_id"`
 	Name       string        `json:"name"`
-	Lane       Lane          `json:"lane" enum:"webhook,event"`
+	Lane       Lane          `json:"lane" enum:"webhook,event,mqtt"`
 	URL        string        `json:"url"`
-	EventTypes []string      `json:"event_types" doc:"* means all"`
-	WebhookID  webhook.ID    `json:"webhook_id" doc:"its deliveries, replay, pause and resume are under /api/webhooks/{webhook_id}"`
+	EventTypes []string      `json:"event_types" doc:"* means all; none for the lane mqtt, which has four of its own"`
+	WebhookID  *webhook.ID   `json:"webhook_id" doc:"its deliveries, replay, pause and resume are under /api/webhooks/{webhook_id}; null for the lane mqtt"`
+	Broker     *Broker       `json:"mqtt,omitempty" doc:"of the lane mqtt alone"`
 	// Secret and SigningSecret are set only where they are shown, by Create.
 	Secret        string         `json:"secret,omitempty" doc:"only in the answer to create: what the header X-Navidocs-Secret says"`
 	SigningSecret string         `json:"signing_secret,omitempty" doc:"only in the answer to create: verifies the header webhook-signature"`
@@ -55,16 +59,39 @@ type Connection struct {
 	LastStatus    *string        `json:"last_delivery_status" doc:"succeeded or failed"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
+
+	// password is sealed; key is in the names of the devices' topics.
+	password, key string
+}
+
+// Broker is what the lane mqtt has in place of a webhook.
+type Broker struct {
+	Username        string     `json:"username"`
+	DiscoveryPrefix string     `json:"discovery_prefix"`
+	Connected       bool       `json:"connected" doc:"NaviDocs is connected to the broker now"`
+	ConnectedSince  *time.Time `json:"connected_since"`
+	LastError       string     `json:"last_error" doc:"in words; empty when all that is wished is on the broker"`
+
+	heldUntil time.Time
 }
 
 const selectConnection = `SELECT c.id, c.org_id, c.name, c.lane, c.url, c.webhook_id, c.confirmed_at, c.probed_at, c.probe_outcome, c.probe_status,
-	c.probe_message, c.created_at, c.updated_at FROM home_assistant_config c`
+	c.probe_message, c.username, c.discovery_prefix, c.connected_at, c.last_error, c.held_until, c.password_sealed, c.device_key, c.created_at,
+	c.updated_at FROM home_assistant_config c`
+
+// current leaves out what was deleted and only waits to be taken off its broker.
+const current = "c.ended_at IS NULL"
 
 func scanConnection(r db.Row) (c Connection, err error) {
-	var confirmed, probed *int64
-	var created, updated int64
+	var confirmed, probed, connected *int64
+	var created, updated, held int64
+	var b Broker
 	err = r.Scan(&c.ID, &c.OrgID, &c.Name, &c.Lane, &c.URL, &c.WebhookID, &confirmed, &probed, &c.Probe.Outcome, &c.Probe.Status,
-		&c.Probe.Message, &created, &updated)
+		&c.Probe.Message, &b.Username, &b.DiscoveryPrefix, &connected, &b.LastError, &held, &c.password, &c.key, &created, &updated)
+	if c.Lane == MQTT {
+		b.ConnectedSince, b.heldUntil = db.TimePtr(connected), db.Time(held)
+		c.Broker = &b
+	}
 	c.ConfirmedAt, c.ProbedAt = db.TimePtr(confirmed), db.TimePtr(probed)
 	c.CreatedAt, c.UpdatedAt = db.Time(created), db.Time(updated)
 	return c, err
@@ -90,6 +117,7 @@ func (s *Service) Connections(ctx context.Context, who account.Actor) (_ []Conne
 	}
 	var w db.Where
 	db.In(&w, "c.org_id", orgs)
+	w.Add(current)
 	all, err := db.Collect(ctx, s.db, scanConnection, selectConnection+" WHERE "+w.SQL()+" ORDER BY c.created_at, c.id", w.Args()...)
 	if err != nil {
 		return nil, err
@@ -125,7 +153,7 @@ func (s *Service) Connection(ctx context.Context, who account.Actor, id ID) (c C
 }
 
 func managed(ctx context.Context, q db.Querier, who account.Actor, id ID) (Connection, error) {
-	c, err := db.One(ctx, q, scanConnection, selectConnection+" WHERE c.id = $1", id)
+	c, err := db.One(ctx, q, scanConnection, selectConnection+" WHERE c.id = $1 AND "+current, id)
 	if fault.Is(err, fault.NotFound) {
 		return c, fault.New(fault.NotFound, "connection not found")
 	}
@@ -138,9 +166,13 @@ func managed(ctx context.Context, q db.Querier, who account.Actor, id ID) (Conne
 	return c, nil
 }
 
-// attach adds what the connection's webhook knows.
+// attach adds what the connection's webhook knows, or the bridge to its broker.
 func (s *Service) attach(ctx context.Context, who account.Actor, c *Connection) error {
-	w, err := s.webhooks.Webhook(ctx, who, c.WebhookID)
+	if c.Lane == MQTT {
+		c.showBroker(s.db.Now())
+		return nil
+	}
+	w, err := s.webhooks.Webhook(ctx, who, *c.WebhookID)
 	if err == nil {
 		c.show(w)
 	}
@@ -170,17 +202,14 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 		return Connection{}, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		w, err := s.webhooks.Connect(ctx, tx, who, org, in.endpoint())
-		if err != nil {
+		c.CreatedAt, c.UpdatedAt, c.ProbedAt = tx.Now(), tx.Now(), new(tx.Now())
+		if err := s.carry(ctx, tx, who, &c, in); err != nil {
 			return err
 		}
-		c.CreatedAt, c.UpdatedAt, c.ProbedAt, c.WebhookID = tx.Now(), tx.Now(), new(tx.Now()), w.ID
-		c.apply(in)
-		c.show(w)
-		_, err = tx.Exec(ctx, `INSERT INTO home_assistant_config (id, org_id, name, lane, url, webhook_id, probed_at, probe_outcome, probe_status,
-			probe_message, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, c.ID, org, c.Name, c.Lane, c.URL,
-			c.WebhookID, db.MicrosPtr(c.ProbedAt), c.Probe.Outcome, c.Probe.Status, c.Probe.Message, db.Micros(c.CreatedAt))
-		if err != nil {
+		if err := hasRoom(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := insert(ctx, tx, c); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, who, "connected", c)
@@ -191,7 +220,37 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 	return c, err
 }
 
-func (c *Connection) apply(in Input) { c.Name, c.Lane, c.URL = in.Name, in.Lane, in.URL }
+// carry gives a connection what it was asked to have, and a webhook that carries
+// its events, unless it goes by MQTT.
+func (s *Service) carry(ctx context.Context, tx *db.Tx, who account.Actor, c *Connection, in Input) error {
+	c.Name, c.Lane, c.URL = in.Name, in.Lane, in.URL
+	if c.Lane == MQTT {
+		return s.setBroker(c, in)
+	}
+	var w webhook.Webhook
+	var err error
+	if c.WebhookID == nil {
+		w, err = s.webhooks.Connect(ctx, tx, who, c.OrgID, in.endpoint())
+	} else {
+		w, err = s.webhooks.Reconnect(ctx, tx, who, *c.WebhookID, in.endpoint())
+	}
+	if err != nil {
+		return err
+	}
+	c.WebhookID = &w.ID
+	c.show(w)
+	return nil
+}
+
+func insert(ctx context.Context, tx *db.Tx, c Connection) error {
+	b := c.broker()
+	_, err := tx.Exec(ctx, `INSERT INTO home_assistant_config (id, org_id, name, lane, url, webhook_id, probed_at, probe_outcome, probe_status,
+		probe_message, username, password_sealed, discovery_prefix, device_key, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)`, c.ID, c.OrgID, c.Name, c.Lane, c.URL,
+		c.WebhookID, db.MicrosPtr(c.ProbedAt), c.Probe.Outcome, c.Probe.Status, c.Probe.Message, b.Username, c.password, b.DiscoveryPrefix, c.key,
+		db.Micros(c.CreatedAt))
+	return err
+}
 
 // audit writes the trail. A URL's path may be a secret: the trail has none.
 func (s *Service) audit(ctx context.Context, tx *db.Tx, who account.Actor, verb string, c Connection) error {
@@ -237,12 +296,13 @@ func (s *Service) Replace(ctx context.Context, who account.Actor, id ID, in Inpu
 			c.ConfirmedAt = nil
 		}
 		c.Probe, c.ProbedAt = fresh.Probe, new(tx.Now())
-		c.apply(in)
-		w, err := s.webhooks.Reconnect(ctx, tx, who, c.WebhookID, in.endpoint())
-		if err != nil {
+		before := c
+		if err := s.carry(ctx, tx, who, &c, in); err != nil {
 			return err
 		}
-		c.show(w)
+		if err := leave(ctx, tx, before, c); err != nil {
+			return err
+		}
 		if err := store(ctx, tx, &c); err != nil {
 			return err
 		}
@@ -267,14 +327,18 @@ func store(ctx context.Context, tx *db.Tx, c *Connection) error {
 		now = c.UpdatedAt.Add(time.Microsecond)
 	}
 	c.UpdatedAt = now
+	b := c.broker()
 	_, err := tx.Exec(ctx, `UPDATE home_assistant_config SET name = $1, nonce_hash = CASE WHEN url = $2 THEN nonce_hash ELSE '' END, url = $2,
-		confirmed_at = $3, probed_at = $4, probe_outcome = $5, probe_status = $6, probe_message = $7, updated_at = $8 WHERE id = $9`,
-		c.Name, c.URL, db.MicrosPtr(c.ConfirmedAt), db.MicrosPtr(c.ProbedAt), c.Probe.Outcome, c.Probe.Status, c.Probe.Message, db.Micros(now), c.ID)
+		confirmed_at = $3, probed_at = $4, probe_outcome = $5, probe_status = $6, probe_message = $7, username = $8, password_sealed = $9,
+		discovery_prefix = $10, updated_at = $11 WHERE id = $12`,
+		c.Name, c.URL, db.MicrosPtr(c.ConfirmedAt), db.MicrosPtr(c.ProbedAt), c.Probe.Outcome, c.Probe.Status, c.Probe.Message, b.Username,
+		c.password, b.DiscoveryPrefix, db.Micros(now), c.ID)
 	return err
 }
 
 // Delete ends a connection: nothing more is sent, and its log and what was kept
-// for it go too. Managers may.
+// for it go too; its devices leave the broker as soon as that is reached. Managers
+// may.
 func (s *Service) Delete(ctx context.Context, who account.Actor, id ID, at Version) (c Connection, err error) {
 	defer fault.Wrap(&err, "integration.Delete %s", id)
 	if c, err = s.Connection(ctx, who, id); err != nil { // for the answer
@@ -288,13 +352,22 @@ func (s *Service) Delete(ctx context.Context, who account.Actor, id ID, at Versi
 		if err := at.check(now.UpdatedAt); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM home_assistant_config WHERE id = $1", id); err != nil {
-			return err
-		}
-		if err := s.webhooks.Disconnect(ctx, tx, who, c.WebhookID); err != nil {
+		if err := s.end(ctx, tx, who, now); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, who, "disconnected", c)
 	})
 	return c, err
+}
+
+// end removes a connection; one of the lane mqtt is left to the bridge.
+func (s *Service) end(ctx context.Context, tx *db.Tx, who account.Actor, c Connection) error {
+	if c.Lane == MQTT {
+		_, err := tx.Exec(ctx, "UPDATE home_assistant_config SET ended_at = $1 WHERE id = $2", db.Micros(tx.Now()), c.ID)
+		return err
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM home_assistant_config WHERE id = $1", c.ID); err != nil {
+		return err
+	}
+	return s.webhooks.Disconnect(ctx, tx, who, *c.WebhookID)
 }

@@ -186,10 +186,10 @@ func TestASecretGoesNowhereElse(t *testing.T) {
 		_, err = b.Replace(t.Context(), b.ada, c.ID, Input{URL: b.home.Hook(hook), Lane: Webhook, Secret: token}, "")
 		wantKind(t, err, fault.Invalid) // another lane
 		for _, p := range []webhook.Patch{{URL: &other.URL}, {EventTypes: &[]string{"*"}}} {
-			_, err = b.webhooks.Update(t.Context(), b.ada, c.WebhookID, p, "")
+			_, err = b.webhooks.Update(t.Context(), b.ada, *c.WebhookID, p, "")
 			wantKind(t, err, fault.Conflict)
 		}
-		_, err = b.webhooks.Delete(t.Context(), b.ada, c.WebhookID, "")
+		_, err = b.webhooks.Delete(t.Context(), b.ada, *c.WebhookID, "")
 		wantKind(t, err, fault.Conflict)
 		if _, err := b.Replace(t.Context(), b.ada, c.ID, Input{URL: other.URL, Secret: token}, ""); err != nil {
 			t.Error(err)
@@ -316,7 +316,7 @@ func TestDisconnectingEndsDelivery(t *testing.T) {
 		}
 		_, err = b.Connection(t.Context(), b.ada, c.ID)
 		wantKind(t, err, fault.NotFound)
-		_, err = b.webhooks.Webhook(t.Context(), b.ada, c.WebhookID)
+		_, err = b.webhooks.Webhook(t.Context(), b.ada, *c.WebhookID)
 		wantKind(t, err, fault.NotFound)
 	})
 }

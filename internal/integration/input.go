@@ -14,10 +14,12 @@ import (
 // Input is what a connection is made with, or wholly replaced by.
 type Input struct {
 	Name       string   `json:"name,omitempty" doc:"Home Assistant unless given"`
-	Lane       Lane     `json:"lane,omitempty" enum:"webhook,event" doc:"webhook unless given"`
-	URL        string   `json:"url" doc:"webhook: the whole address with /api/webhook/; event: where Home Assistant is, such as https://ha.example.org:8123. https, or what the operator lists in EGRESS_ALLOW"`
-	EventTypes []string `json:"event_types,omitempty" doc:"such as warranty.expiring; all unless given"`
-	Secret     string   `json:"secret,omitempty" doc:"webhook: what the header X-Navidocs-Secret says, made unless given; event: a long-lived access token. Never read back"`
+	Lane       Lane     `json:"lane,omitempty" enum:"webhook,event,mqtt" doc:"webhook unless given"`
+	URL        string   `json:"url" doc:"webhook: the whole address with /api/webhook/; event: where Home Assistant is, such as https://ha.example.org:8123; mqtt: the broker, such as mqtts://broker.example.org:8883. Encrypted, or what the operator lists in EGRESS_ALLOW"`
+	EventTypes []string `json:"event_types,omitempty" doc:"such as warranty.expiring; all unless given; not for the lane mqtt"`
+	Secret     string   `json:"secret,omitempty" doc:"webhook: what the header X-Navidocs-Secret says, made unless given; event: a long-lived access token; mqtt: the password. Never read back"`
+	Username   string   `json:"username,omitempty" doc:"mqtt: the user name at the broker, if it asks for one"`
+	Prefix     string   `json:"discovery_prefix,omitempty" doc:"mqtt: what Home Assistant has as its discovery prefix; homeassistant unless given"`
 	Unprobed   bool     `json:"skip_probe,omitempty" doc:"keep it though it does not answer now"`
 }
 
@@ -34,9 +36,6 @@ func (s *Service) check(ctx context.Context, in *Input, creating bool) error {
 	if in.Name = strings.TrimSpace(db.Text(in.Name)); in.Name == "" {
 		in.Name = "Home Assistant"
 	}
-	if len(in.EventTypes) == 0 {
-		in.EventTypes = []string{"*"}
-	}
 	var faults []fault.Field
 	add := func(location, message string, value any) {
 		faults = append(faults, fault.Field{Location: "body." + location, Message: message, Value: value})
@@ -44,13 +43,32 @@ func (s *Service) check(ctx context.Context, in *Input, creating bool) error {
 	if utf8.RuneCountInString(in.Name) > 100 {
 		add("name", "must have at most 100 characters", nil)
 	}
-	if in.Lane != Webhook && in.Lane != Event {
-		add("lane", "must be webhook or event", fault.Echo(string(in.Lane)))
+	if in.Lane != Webhook && in.Lane != Event && in.Lane != MQTT {
+		add("lane", "must be webhook, event or mqtt", fault.Echo(string(in.Lane)))
+	}
+	if in.Lane == MQTT {
+		s.checkBroker(ctx, in, add)
+	} else if err := s.checkEndpoint(ctx, in, creating, add); err != nil {
+		return err
+	}
+	if faults != nil {
+		return fault.Fields(faults...)
+	}
+	return nil
+}
+
+// checkEndpoint finds the faults of what a webhook carries.
+func (s *Service) checkEndpoint(ctx context.Context, in *Input, creating bool, add func(location, message string, value any)) error {
+	if len(in.EventTypes) == 0 {
+		in.EventTypes = []string{"*"}
 	}
 	endpoint := webhook.Input{URL: in.URL, EventTypes: in.EventTypes}
 	err := s.webhooks.Check(ctx, &endpoint)
-	if faults = append(faults, fault.FieldsOf(err)...); err != nil && !fault.Is(err, fault.Invalid) {
+	if err != nil && !fault.Is(err, fault.Invalid) {
 		return err
+	}
+	for _, f := range fault.FieldsOf(err) {
+		add(strings.TrimPrefix(f.Location, "body."), f.Message, f.Value)
 	}
 	in.URL, in.EventTypes = endpoint.URL, endpoint.EventTypes
 	if in.Lane == Event {
@@ -62,8 +80,11 @@ func (s *Service) check(ctx context.Context, in *Input, creating bool) error {
 	if problem := in.secretProblem(creating); problem != "" {
 		add("secret", problem, nil)
 	}
-	if faults != nil {
-		return fault.Fields(faults...)
+	if in.Username != "" {
+		add("username", "is for the lane mqtt alone", nil)
+	}
+	if in.Prefix != "" {
+		add("discovery_prefix", "is for the lane mqtt alone", nil)
 	}
 	return nil
 }
@@ -90,7 +111,7 @@ func (in Input) against(old Connection) error {
 			Message: "cannot be changed from " + string(old.Lane) + ": delete the connection and make another",
 		})
 	}
-	if in.Secret == "" && origin(in.URL) != origin(old.URL) {
+	if in.Secret == "" && origin(in.URL) != origin(old.URL) && (in.Lane != MQTT || old.password != "" && in.Username != "") {
 		return fault.Fields(fault.Field{Location: "body.secret", Message: "is required with another host: the stored one was given for " + origin(old.URL)})
 	}
 	return nil

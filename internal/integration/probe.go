@@ -24,15 +24,17 @@ const (
 	Refused  Outcome = "refused" // nothing listens there
 	Status   Outcome = "http"    // an HTTP status that is no success
 	BadToken Outcome = "token"   // 401: the long-lived token is not known
-	Foreign  Outcome = "foreign" // it answers, but not as a Home Assistant does
+	Foreign  Outcome = "foreign" // it answers, but not as a Home Assistant or a broker does
 	Blocked  Outcome = "blocked" // an address that the operator has not listed
-	Broken   Outcome = "broken"  // anything else: TLS, a connection that broke off
+	NoTLS    Outcome = "tls"     // of a broker: no TLS there, or a certificate that is not valid
+	NoLogin  Outcome = "login"   // of a broker: it refuses this user name and password
+	Broken   Outcome = "broken"  // anything else: TLS of a webhook, a connection that broke off
 	Skipped  Outcome = "skipped" // it was not asked
 )
 
 // Probe is what came of asking.
 type Probe struct {
-	Outcome Outcome `json:"outcome" enum:"present,timeout,dns,refused,http,token,foreign,blocked,broken,skipped"`
+	Outcome Outcome `json:"outcome" enum:"present,timeout,dns,refused,http,token,foreign,blocked,tls,login,broken,skipped"`
 	Status  int     `json:"status" doc:"the HTTP status, 0 when there was none"`
 	Message string  `json:"message" doc:"in words; empty when it is present"`
 }
@@ -47,7 +49,12 @@ func (s *Service) probed(ctx context.Context, c *Connection, in Input) error {
 	if in.Lane == Event && in.Secret == "" {
 		return nil // the sealed token is the webhook's alone: the next test tells
 	}
-	if c.Probe = s.probe(ctx, in); c.Probe.Outcome == Present {
+	if in.Lane == MQTT {
+		c.Probe = s.probeBroker(ctx, *c, in)
+	} else {
+		c.Probe = s.probe(ctx, in)
+	}
+	if c.Probe.Outcome == Present {
 		return nil
 	}
 	return fault.Fields(fault.Field{
@@ -56,7 +63,7 @@ func (s *Service) probed(ctx context.Context, c *Connection, in Input) error {
 }
 
 func (p Probe) location() string {
-	if p.Outcome == BadToken {
+	if p.Outcome == BadToken || p.Outcome == NoLogin {
 		return "body.secret"
 	}
 	return "body.url"

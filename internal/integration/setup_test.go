@@ -12,11 +12,14 @@ import (
 	"navidocs/internal/account"
 	"navidocs/internal/account/accounttest"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/egress"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
+	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
 )
 
@@ -37,6 +40,8 @@ type bench struct {
 	queue  *job.Queue
 	events *event.Outbox
 	home   *testkit.HomeAssistant
+	fleet  *fleet.Service
+	covers *warranty.Service
 	org    account.OrgID
 	ada    account.Actor // admin of org
 	eve    account.Actor // admin of another
@@ -59,9 +64,11 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		}
 		t.Cleanup(client.HTTP().CloseIdleConnections)
 		hooks := webhook.New(d, queue, accounts, events, client, webhook.Config{})
-		c := Config{BaseURL: "https://navidocs.example.org/", Timeout: 2 * time.Second}
+		c := Config{BaseURL: "https://navidocs.example.org/", Timeout: 2 * time.Second, AppURL: "https://boats.example.org/", Version: "0.1.0", Poll: 20 * time.Millisecond, Again: 500 * time.Millisecond, Retry: 10 * time.Millisecond}
 		b := &bench{t: t, clock: clock, queue: queue, events: events, home: testkit.NewHomeAssistant(t, token, hook)}
-		b.Service = New(d, Rooms{Accounts: accounts, Webhooks: hooks}, client, c)
+		b.fleet = fleet.New(d, accounts, events)
+		b.covers = warranty.New(d, nil, accounts, b.fleet, document.New(d, nil, accounts, b.fleet, events, queue, nil, document.Config{}), events)
+		b.Service = New(d, Rooms{Accounts: accounts, Boats: b.fleet, Warranties: b.covers, Webhooks: hooks}, client, c)
 		events.Subscribe(hooks.Consume)
 		queue.Register(events.Jobs()...)
 		queue.Register(hooks.Jobs()...)

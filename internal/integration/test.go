@@ -41,12 +41,18 @@ type Tested struct {
 }
 
 // Test sends webhook.test now, signed, with a confirm_url: a POST to it within 24
-// hours confirms that the message came. The answer says how sending ended.
-// Managers may.
+// hours confirms that the message came. The answer says how sending ended. A
+// broker is sent a message, too, that nothing takes. Managers may.
 func (s *Service) Test(ctx context.Context, who account.Actor, id ID) (t Tested, err error) {
 	defer fault.Wrap(&err, "integration.Test %s", id)
 	nonce := newSecret()
 	var c Connection
+	if c, err = managed(ctx, s.db, who, id); err == nil && c.Lane == MQTT {
+		return s.testBroker(ctx, who, c)
+	}
+	if err != nil {
+		return t, err
+	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		if c, err = managed(ctx, tx, who, id); err != nil {
 			return err
@@ -61,7 +67,7 @@ func (s *Service) Test(ctx context.Context, who account.Actor, id ID) (t Tested,
 	if err != nil {
 		return t, err
 	}
-	t.Delivery, err = s.webhooks.TestConnection(ctx, who, c.WebhookID, s.config.BaseURL+ConfirmPath+nonce)
+	t.Delivery, err = s.webhooks.TestConnection(ctx, who, *c.WebhookID, s.config.BaseURL+ConfirmPath+nonce)
 	t.Message = t.meaning(c.Lane)
 	return t, err
 }
