@@ -278,7 +278,7 @@ func (p *Preflight) lock(context.Context) (Finding, error) {
 			return Finding{}, err
 		}
 		if !free {
-			note, _ := os.ReadFile(file) //nolint:forbidigo,errcheck // a lock's note of who holds it
+			note, _ := os.ReadFile(file) //nolint:forbidigo // a lock's note of who holds it
 			return fail("wait until it has ended", "%s is under way %.200s", l.what, strings.TrimSpace(string(note)))
 		}
 	}

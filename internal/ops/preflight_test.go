@@ -377,10 +377,11 @@ func TestPreflightOfAProxysCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	plain, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{pair}})
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -432,7 +433,7 @@ func TestPreflightOfAnInstallation(t *testing.T) {
 // receivers are one that listens and one that does not.
 func (p *patient) receivers(pre *ops.Preflight) {
 	p.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(p.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -448,7 +449,7 @@ func (p *patient) receivers(pre *ops.Preflight) {
 // Whoever does not answer holds nothing up for longer than the limit.
 func TestPreflightEndsInTime(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and says nothing
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // it takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
 	}
