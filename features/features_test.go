@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,9 @@ import (
 	"navidocs/internal/apptest"
 	"navidocs/internal/testkit"
 )
+
+// only is the file of the scenarios that run; all of them unless given.
+var only = flag.String("feature", ".", "file of the scenarios to run")
 
 func TestMain(m *testing.M) { apptest.Main(m, trustTestServers) }
 
@@ -59,7 +63,7 @@ func run(t *testing.T, database func(*testing.T) string) {
 			w.steps(sc)
 			sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) { return ctx, tb.end() }) // the last hook
 		},
-		Options: &godog.Options{Format: "progress", NoColors: true, Output: &said, Paths: []string{"."}, TestingT: t, Strict: true},
+		Options: &godog.Options{Format: "progress", NoColors: true, Output: &said, Paths: []string{*only}, TestingT: t, Strict: true},
 	}
 	if suite.Run() != 0 {
 		t.Error(said.String())

@@ -295,3 +295,43 @@ func (s *server) strike(dice *rand.Rand, longest time.Duration) {
 	s.end(syscall.SIGKILL)
 	s.start()
 }
+
+// Ten gigabytes are built in little memory, verify, open with zip64, and arrive.
+func TestTenGigabytesAreSold(t *testing.T) {
+	const papers, size = 20, 500 << 20
+	s := serve(t)
+	c := register(t, s.url)
+	for i := range papers {
+		name := fmt.Sprintf("manual %02d.pdf", i)
+		a, err := c.upload(t.Context(), name, heavyPDF(size+int64(i), fmt.Sprintf("halyard%d", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d document.Document
+		if a.status != http.StatusCreated || json.Unmarshal(a.body, &d) != nil {
+			t.Fatalf("upload %s: %s", name, a)
+		}
+		c.must(http.StatusOK, "PATCH", "/api/documents/"+string(d.ID), map[string]string{"type": "MAN-EQ", "title": name}, nil)
+		c.read(d.ID, 10*time.Minute)
+	}
+	before, x, began := s.peak(), c.sells(), time.Now()
+	c.done(c.generate(x).JobID)
+	built, grown := time.Since(began), s.peak()-before
+	file := filepath.Join(t.TempDir(), "boat.zip")
+	c.fetch(c.path(x)+"/package", file)
+	runIn(t, filepath.Dir(file), s.program, "package", "verify", "boat.zip")
+	runIn(t, filepath.Dir(file), "unzip", "-tq", "boat.zip")
+	began = time.Now()
+	b := buyer(t, c)
+	made, err := b.imports(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.arrived(made.ID); got.State != record.Completed || got.Counts["documents"] != papers {
+		t.Fatalf("%+v", got)
+	}
+	t.Logf("PROVED: 10 GB (%d papers) built in %v, memory grew by %d MB (aim 100); verified, unzipped; imported in %v", papers, built, grown>>10, time.Since(began))
+	if grown>>10 > 100 {
+		t.Error("larger than it should be")
+	}
+}

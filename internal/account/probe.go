@@ -180,9 +180,12 @@ func (s *Service) PurgeProbe(ctx context.Context) (err error) {
 			id   any
 		}{
 			{"DELETE FROM idempotency_keys WHERE user_id = $1", ProbeUser},
-			{"DELETE FROM audit_log WHERE user_id = $1", ProbeUser}, {"DELETE FROM audit_log WHERE org_id = $1", ProbeOrg},
-			{"DELETE FROM invitations WHERE org_id = $1", ProbeOrg}, {"DELETE FROM memberships WHERE org_id = $1", ProbeOrg},
-			{"DELETE FROM organization_settings WHERE org_id = $1", ProbeOrg}, {"DELETE FROM organizations WHERE id = $1", ProbeOrg},
+			{"DELETE FROM audit_log WHERE user_id = $1", ProbeUser},
+			{"DELETE FROM audit_log WHERE org_id = $1", ProbeOrg},
+			{"DELETE FROM invitations WHERE org_id = $1", ProbeOrg},
+			{"DELETE FROM memberships WHERE org_id = $1", ProbeOrg},
+			{"DELETE FROM organization_settings WHERE org_id = $1", ProbeOrg},
+			{"DELETE FROM organizations WHERE id = $1", ProbeOrg},
 			{"DELETE FROM users WHERE id = $1", ProbeUser},
 		} {
 			if _, err := tx.Exec(ctx, step.text, step.id); err != nil {

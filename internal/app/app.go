@@ -54,6 +54,8 @@ type Options struct {
 	Extract []string
 	// Wrap is what a request passes before its operation; nil for nothing.
 	Wrap func(http.Handler) http.Handler
+	// CacheDir keeps what is compiled to read papers; "" means data/cache.
+	CacheDir string
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
 }
@@ -181,8 +183,11 @@ func (a *App) newMigrator() (*db.Migrator, error) {
 	return db.NewMigrator(a.DB, db.Migrations(), lock, func(ctx context.Context) error { return job.Migrate(ctx, a.DB) })
 }
 
-func (a *App) tempDir() string  { return filepath.Join(a.options.Config.DataDir(), "tmp") }
-func (a *App) cacheDir() string { return filepath.Join(a.options.Config.DataDir(), "cache") }
+func (a *App) tempDir() string { return filepath.Join(a.options.Config.DataDir(), "tmp") }
+
+func (a *App) cacheDir() string {
+	return cmp.Or(a.options.CacheDir, filepath.Join(a.options.Config.DataDir(), "cache"))
+}
 
 func (a *App) buildServices(ctx context.Context) (err error) {
 	c, log := a.options.Config, a.options.Log

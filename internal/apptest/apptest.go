@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -95,7 +96,8 @@ func Build(t testing.TB, o Options) *app.App {
 	}
 	a, err := app.New(t.Context(), app.Options{
 		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now,
-		Extract: testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
+		Extract:  testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
+		CacheDir: filepath.Join(os.TempDir(), "navidocs-test-wazero"), // compiled once, not in every server
 	})
 	if err != nil {
 		t.Fatal(err)
