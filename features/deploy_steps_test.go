@@ -124,7 +124,8 @@ func (d *deploying) serves(fault string) (err error) {
 	if err := d.process.Start(); err != nil {
 		return err
 	}
-	d.t.Cleanup(d.end)
+	process := d.process
+	d.t.Cleanup(func() { d.end(process) })
 	testkit.Eventually(d.t, func() error { return d.answers("/readyz") })
 	return d.register()
 }
@@ -136,10 +137,10 @@ func (d *deploying) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (d *deploying) end() {
+func (d *deploying) end(process *exec.Cmd) {
 	d.leaveQuietly()
-	_ = d.process.Process.Signal(syscall.SIGTERM)
-	if err := d.process.Wait(); err != nil {
+	_ = process.Process.Signal(syscall.SIGTERM)
+	if err := process.Wait(); err != nil {
 		d.t.Errorf("the server ended with %v: %s", err, tail(d.log.String()))
 	}
 }
@@ -197,6 +198,7 @@ func (d *deploying) send(client *http.Client, method, path, body string) (status
 // use has three clients read and one write, each as soon as it was answered: two
 // on connections that stay, two on new ones.
 func (d *deploying) use() error {
+	d.leaveQuietly() // those of a server before
 	ctx, stop := context.WithCancel(context.WithoutCancel(d.t.Context()))
 	d.stop = stop
 	for i := range 4 {
@@ -302,9 +304,7 @@ func (d *deploying) cameOut(how, why string) error {
 }
 
 func (d *deploying) isServing(n int) error {
-	if err := d.answers("/readyz"); err != nil {
-		return err
-	}
+	testkit.Eventually(d.t, func() error { return d.answers("/readyz") })
 	var out bytes.Buffer
 	cmd := d.command("status", "--json")
 	cmd.Stdout = &out
@@ -344,30 +344,23 @@ func (d *deploying) lostLittle(percent int64) error {
 
 // names are the ids of all boats, page by page.
 func (d *deploying) names() (map[string]bool, error) {
-	all, next := map[string]bool{}, ""
+	const most = 100
+	all := map[string]bool{}
 	for {
-		req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/api/boats?limit=200"+next, http.NoBody)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Authorization", "Bearer "+d.token)
-		res, err := http.DefaultClient.Do(req) //nolint:forbidigo // of this test
-		if err != nil {
-			return nil, err
+		status, text, err := d.send(http.DefaultClient, "GET", fmt.Sprintf("/api/boats?limit=%d&offset=%d", most, len(all)), "") //nolint:forbidigo // of this test
+		if err != nil || status != http.StatusOK {
+			return nil, fmt.Errorf("%d %s, %w", status, text, err)
 		}
 		var page []struct{ ID string }
-		err = errors.Join(json.NewDecoder(res.Body).Decode(&page), res.Body.Close())
-		if err != nil {
+		if err := json.Unmarshal(text, &page); err != nil {
 			return nil, err
 		}
 		for _, b := range page {
 			all[b.ID] = true
 		}
-		cursor := res.Header.Get("X-Next-Cursor")
-		if cursor == "" {
+		if len(page) < most {
 			return all, nil
 		}
-		next = "&cursor=" + cursor
 	}
 }
 
@@ -384,7 +377,19 @@ func (d *deploying) digests() (all []db.TableDigest, err error) {
 	return all, errors.Join(err, conn.Close())
 }
 
+// counts waits until what the clients did is told everywhere.
 func (d *deploying) counts() (err error) {
+	testkit.Eventually(d.t, func() error {
+		_, text, err := d.send(http.DefaultClient, "GET", "/api/health", "") //nolint:forbidigo // of this test
+		if err != nil {
+			return err
+		}
+		var health struct{ Queue int }
+		if err := json.Unmarshal(text, &health); err != nil || health.Queue > 0 {
+			return fmt.Errorf("%d jobs wait, %w", health.Queue, err)
+		}
+		return nil
+	})
 	d.tables, err = d.digests()
 	return err
 }
