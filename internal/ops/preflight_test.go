@@ -388,7 +388,7 @@ func TestPreflightOfAProxysCertificate(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go func() { _ = conn.(*tls.Conn).Handshake(); _ = conn.Close() }() // what the client thinks of it counts
+			go func() { _ = conn.(*tls.Conn).HandshakeContext(t.Context()); _ = conn.Close() }() // what the client thinks of it counts
 		}
 	}()
 	_, port, err := net.SplitHostPort(l.Addr().String())

@@ -102,7 +102,7 @@ func (in *Inspection) try(ctx context.Context, binary, sum string, size int64, t
 	}
 	if in.Described {
 		if in.Binary = m.fits(); in.Binary != nil {
-			return nil
+			return nil //nolint:nilerr // that is what was found out
 		}
 	}
 	info, err := Ask(ctx, binary)
