@@ -9,7 +9,7 @@ import (
 )
 
 // The types of events that a device tells of.
-var told = []string{"document.uploaded", "warranty.expiring", "maintenance.due", "sale.transferred"} //nolint:gochecknoglobals // a constant list
+var told = []string{"document.uploaded", "warranty.expiring", "maintenance.due", "sale.transferred"}
 
 // topics are the names under which a connection is known at its broker.
 type topics struct {

@@ -82,7 +82,7 @@ func (l *link) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case up := <-l.ups:
-			if l.session(up) {
+			if l.session(up) { //nolint:contextcheck // it comes of ctx, and ends with its connection
 				return
 			}
 			if ctx.Err() == nil {
