@@ -57,7 +57,6 @@ Exit code 1 when something did not hold.`,
 	flags.StringVar(&at.url, "target", "", "address of the server (the one on this machine unless given)")
 	flags.StringVar(&at.socket, "socket", "", "path of a unix socket on which the server listens")
 	flags.BoolVar(&o.NoJobs, "no-jobs", false, "leave out what needs a worker")
-	cmd.MarkFlagsMutuallyExclusive("target", "socket")
 	return cmd
 }
 
@@ -70,6 +69,8 @@ func (t smokeTarget) reach(cfg config.Config) (base string, client *http.Client,
 		Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	switch {
+	case t.socket != "" && t.url != "":
+		return "", nil, false, usageError{errors.New("name the server by --target or by --socket")}
 	case t.socket != "":
 		if _, err := os.Stat(t.socket); err != nil {
 			return "", nil, false, fault.Because(err, fault.Invalid, "there is no socket at %s", t.socket)

@@ -53,6 +53,9 @@ func panels() []panel {
 		{"Database, size", "bytes", 0, []query{{`navidocs_database_bytes`, "database"}, {`navidocs_database_wal_bytes`, "write-ahead log"}}},
 		{"Memory of the process", "bytes", 0, []query{{`process_resident_memory_bytes{job="navidocs"}`, "resident"}, {`go_memstats_heap_inuse_bytes{job="navidocs"}`, "heap"}}},
 		{"Goroutines and open files", "none", 0, []query{{`go_goroutines{job="navidocs"}`, "goroutines"}, {`process_open_fds{job="navidocs"}`, "files"}}},
+
+		{"Smoke test holds", "bool_yes_no", 0, []query{{`navidocs_smoke_ok`, "holds"}}},
+		{"Smoke test, suites", "s", 0, []query{{`navidocs_smoke_seconds`, "{{suite}}"}}},
 	}
 }
 

@@ -174,7 +174,13 @@ func (s *smoke) begin(ctx context.Context) error {
 	if s.Token == "" {
 		return nil
 	}
-	return s.until(ctx, beginWait, func() error { return s.reset(ctx) })
+	return s.until(ctx, beginWait, func() error {
+		err := s.reset(ctx)
+		if e, ok := errors.AsType[answerError](err); err == nil || errors.Is(err, errLeft) || ok && e.status == http.StatusConflict {
+			return err
+		}
+		return final{err}
+	})
 }
 
 func (s *smoke) end(ctx context.Context) error {
@@ -194,10 +200,12 @@ func (s *smoke) reset(ctx context.Context) error {
 		return final{errors.New("the server does not say what is left of the trial")}
 	}
 	if err == nil && *done.Left > 0 {
-		err = fmt.Errorf("%d rows or jobs of the trial are left", *done.Left)
+		err = fmt.Errorf("%w: %d rows or jobs", errLeft, *done.Left)
 	}
 	return err
 }
+
+var errLeft = errors.New("something of the trial is left")
 
 // final is an error that no waiting changes.
 type final struct{ error }
