@@ -75,7 +75,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "navidocs")
-	cmd := exec.Command("go", "build", "-pgo=off", "-o", path, "navidocs/internal/testkit/faulty") //nolint:noctx // ends by itself
+	cmd := exec.Command("go", "build", "-pgo=off", "-o", path, "navidocs/internal/testkit/faulty")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -161,10 +161,10 @@ func (d *deploying) answers(path string) error {
 
 func (d *deploying) register() error {
 	body := `{"email":"` + captain + `","password":"` + password + `","name":"Ada","organization_name":"Ada"}`
-	if status, _, err := d.send(http.DefaultClient, "POST", "/api/auth/register", body); err != nil || status != http.StatusCreated { //nolint:forbidigo // of this test
+	if status, _, err := d.send(http.DefaultClient, "POST", "/api/auth/register", body); err != nil || status != http.StatusCreated {
 		return fmt.Errorf("%d, %w", status, err)
 	}
-	_, text, err := d.send(http.DefaultClient, "POST", "/api/auth/login", `{"email":"`+captain+`","password":"`+password+`"}`) //nolint:forbidigo // of this test
+	_, text, err := d.send(http.DefaultClient, "POST", "/api/auth/login", `{"email":"`+captain+`","password":"`+password+`"}`)
 	if err != nil {
 		return err
 	}
@@ -347,7 +347,7 @@ func (d *deploying) names() (map[string]bool, error) {
 	const most = 100
 	all := map[string]bool{}
 	for {
-		status, text, err := d.send(http.DefaultClient, "GET", fmt.Sprintf("/api/boats?limit=%d&offset=%d", most, len(all)), "") //nolint:forbidigo // of this test
+		status, text, err := d.send(http.DefaultClient, "GET", fmt.Sprintf("/api/boats?limit=%d&offset=%d", most, len(all)), "")
 		if err != nil || status != http.StatusOK {
 			return nil, fmt.Errorf("%d %s, %w", status, text, err)
 		}
@@ -380,7 +380,7 @@ func (d *deploying) digests() (all []db.TableDigest, err error) {
 // counts waits until what the clients did is told everywhere.
 func (d *deploying) counts() (err error) {
 	testkit.Eventually(d.t, func() error {
-		_, text, err := d.send(http.DefaultClient, "GET", "/api/health", "") //nolint:forbidigo // of this test
+		_, text, err := d.send(http.DefaultClient, "GET", "/api/health", "")
 		if err != nil {
 			return err
 		}

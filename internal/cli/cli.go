@@ -92,17 +92,17 @@ func message(err error) string {
 	return text
 }
 
-// codeError is an error with an exit code of its own.
-type codeError struct {
+// exitError is an error with an exit code of its own.
+type exitError struct {
 	code int
 	error
 }
 
 // Unwrap implements errors.Unwrap.
-func (e codeError) Unwrap() error { return e.error }
+func (e exitError) Unwrap() error { return e.error }
 
 func exitCode(err error) int {
-	if e, ok := errors.AsType[codeError](err); ok {
+	if e, ok := errors.AsType[exitError](err); ok {
 		return e.code
 	}
 	if _, ok := errors.AsType[config.Faults](err); ok {

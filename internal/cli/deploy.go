@@ -117,7 +117,7 @@ func (c *cli) ended(run ops.Run, err error) error {
 	}
 	if err != nil {
 		if run.Outcome == ops.RolledBack {
-			return codeError{exitRolledBack, err}
+			return exitError{exitRolledBack, err}
 		}
 		return err
 	}
@@ -125,7 +125,7 @@ func (c *cli) ended(run ops.Run, err error) error {
 		fmt.Fprintf(c.env.Stdout, "%s %s in %s\n", run.Release, strings.ReplaceAll(string(run.Outcome), "_", " "), run.Took().Round(time.Millisecond))
 	}
 	if run.Outcome == ops.Held {
-		return codeError{exitPerson, errors.New("both releases are there: navidocs commit keeps the new one, navidocs rollback the old one")}
+		return exitError{exitPerson, errors.New("both releases are there: navidocs commit keeps the new one, navidocs rollback the old one")}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ Exit code 1 when something did not hold.`,
 				return err
 			}
 			if own {
-				o.Token = app.ProbeToken(cfg, time.Now()) //nolint:forbidigo // of a token for now
+				o.Token = app.ProbeToken(cfg, time.Now())
 			}
 			r, err := ops.Smoke(cmd.Context(), client, base, o)
 			if err != nil {

@@ -18,7 +18,7 @@ func TestBrokersAreCheckedWhenSaved(t *testing.T) {
 	const notInternet = " leads to an address that is not on the internet; if it should be reached, the operator adds it to EGRESS_ALLOW"
 	for rawURL, want := range map[string]string{
 		"mqtts://9.9.9.9":             "",
-		" MQTTS://9.9.9.9:8883/ ":     "",
+		" MQTTS://9.9.9.9:8883/ ":     "", //nolint:gocritic // as people paste it
 		"mqtts://9.9.9.9:443":         "",
 		"mqtts://no-such.invalid":     "",
 		"mqtt://192.168.1.5":          "",

@@ -581,8 +581,7 @@ func TestMigratingTwiceChangesNothing(t *testing.T) {
 func TestRunAgain(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, d *db.DB) {
-		var q *job.Queue
-		q = newQueue(t, d, config(t), job.Define(job.Options[note]{}, func(ctx context.Context, j *job.Job[note]) error {
+		q := newQueue(t, d, config(t), job.Define(job.Options[note]{}, func(ctx context.Context, j *job.Job[note]) error {
 			return d.Transact(ctx, func(tx *db.Tx) error {
 				return errors.Join(leave(ctx, tx, j.Args.Name), j.Complete(ctx, tx))
 			})

@@ -275,10 +275,10 @@ func (k *Keeper) restart(ctx context.Context) error {
 	if err := k.promote(ctx, false); err != nil {
 		return err
 	}
-	if _, err := k.pick(Warm, ""); err != nil {
-		return nil // it has ended by itself
+	if _, err := k.pick(Warm, ""); err == nil { // else it has ended by itself
+		return k.commit(ctx)
 	}
-	return k.commit(ctx)
+	return nil
 }
 
 // hold ends the leader and keeps the sockets: who comes now waits.

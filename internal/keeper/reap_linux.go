@@ -62,7 +62,7 @@ func peek() int {
 	var info unix.Siginfo
 	for {
 		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if err == unix.EINTR { //nolint:errorlint // an Errno is bare
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil || info.Signo == 0 {

@@ -176,7 +176,10 @@ func (k *Keeper) begin(ctx context.Context) error {
 		return nil
 	}
 	c, err := k.lead(ctx, ctx, "")
-	if err == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
+		err = nil // told to stop while it waited
+	}
+	if err == nil {
 		return nil
 	}
 	if c == nil {

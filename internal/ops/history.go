@@ -28,7 +28,7 @@ func (h *History) Run(ctx context.Context) error {
 		if err := h.look(); err != nil {
 			return err
 		}
-		if sleep(ctx, often) != nil {
+		if sleep(ctx, often); ctx.Err() != nil {
 			return nil
 		}
 	}

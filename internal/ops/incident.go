@@ -79,7 +79,7 @@ func (s Incidents) Open(i Incident) (_ Incident, err error) {
 		if err := incidentText.Execute(&text, i); err != nil {
 			return i, err
 		}
-		f, err := os.OpenFile(s.file(i.ID), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := os.OpenFile(s.file(i.ID), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:forbidigo // in state/incidents
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
@@ -100,7 +100,7 @@ func (s Incidents) Text(id string) (string, error) {
 	if !incidentID.MatchString(id) {
 		return "", fault.New(fault.Invalid, "%q is no incident: navidocs incident list names them", id)
 	}
-	text, err := os.ReadFile(s.file(id))
+	text, err := os.ReadFile(s.file(id)) //nolint:forbidigo // in state/incidents
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fault.New(fault.NotFound, "there is no incident %s: navidocs incident list names them", id)
 	}
@@ -159,7 +159,7 @@ func (s Incidents) Close(id string) (err error) {
 	}
 	closed := strings.Replace(text, "\nStatus: open\n", "\nStatus: closed\n", 1)
 	part := s.file(id) + ".part"
-	if err := os.WriteFile(part, []byte(closed), 0o600); err != nil {
+	if err := os.WriteFile(part, []byte(closed), 0o600); err != nil { //nolint:forbidigo // in state/incidents
 		return err
 	}
 	if err := os.Rename(part, s.file(id)); err != nil {

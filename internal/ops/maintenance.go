@@ -38,7 +38,7 @@ func Maintain(state string, m Maintenance) (err error) {
 		return err
 	}
 	part := maintenanceFile(state) + ".part"
-	if err := os.WriteFile(part, text, 0o600); err != nil {
+	if err := os.WriteFile(part, text, 0o600); err != nil { //nolint:forbidigo // state/maintenance.json
 		return err
 	}
 	return os.Rename(part, maintenanceFile(state))
@@ -56,7 +56,7 @@ func Unmaintain(state string) (err error) {
 // Maintained reads whether users are turned away; Why is "" when they are not.
 // A file that cannot be read turns nobody away.
 func Maintained(state string) (m Maintenance) {
-	text, err := os.ReadFile(maintenanceFile(state))
+	text, err := os.ReadFile(maintenanceFile(state)) //nolint:forbidigo // state/maintenance.json
 	if err == nil && json.Unmarshal(text, &m) != nil {
 		return Maintenance{}
 	}

@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -53,8 +52,8 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 			all := now.Since(x.promoted.Sample)
 			return fmt.Sprintf("%.0f answers, %.0f errors", all.Requests, all.Errors), nil
 		}
-		if err := sleep(ctx, min(x.pace(now.at), deadline.Sub(now.at))); err != nil {
-			return "", err
+		if sleep(ctx, min(x.pace(now.at), deadline.Sub(now.at))); ctx.Err() != nil {
+			return "", ctx.Err()
 		}
 	}
 }
@@ -86,14 +85,13 @@ func (x *deploy) look(ctx context.Context) (moment, error) {
 	return moment{counted, x.Now()}, err
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits, at most until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -123,7 +121,7 @@ func sampleOf(ctx context.Context, s keeper.Status, role keeper.Role) (sample Sa
 		return sample, fault.New(fault.Unavailable, "%s answers %s to /metrics", folderName(c.Release), res.Status)
 	}
 	sample, err = ReadSample(res.Body)
-	return sample, errors.Join(err)
+	return sample, err
 }
 
 // SocketClient is an HTTP client that reaches one server by its unix socket,
