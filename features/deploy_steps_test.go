@@ -119,6 +119,9 @@ func (d *deploying) serves(fault string) (err error) {
 	if err := os.WriteFile(filepath.Join(d.home, "env"), []byte(settings), 0o600); err != nil {
 		return err
 	}
+	if err := d.shareCache(); err != nil {
+		return err
+	}
 	d.process = d.command("serve")
 	d.process.Stdout, d.process.Stderr = &d.log, &d.log
 	if err := d.process.Start(); err != nil {
@@ -128,6 +131,13 @@ func (d *deploying) serves(fault string) (err error) {
 	d.t.Cleanup(func() { d.end(process) })
 	testkit.Eventually(d.t, func() error { return d.answers("/readyz") })
 	return d.register()
+}
+
+// shareCache spares the installation the compiling of what reads papers.
+func (d *deploying) shareCache() error {
+	shared := filepath.Join(os.TempDir(), "navidocs-test-wazero")
+	data := filepath.Join(d.home, "data")
+	return errors.Join(os.MkdirAll(shared, 0o700), os.MkdirAll(data, 0o700), os.Symlink(shared, filepath.Join(data, "cache")))
 }
 
 func (d *deploying) command(args ...string) *exec.Cmd {

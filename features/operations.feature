@@ -105,6 +105,15 @@ Feature: Safe keeping
     When the database comes back
     Then health says: ok, database connected, workers running
 
+  Scenario: Preflight names a missing secret, a placeholder, an expiring certificate, a full disk, each with its fix
+    Given an installation with a missing secret, a placeholder, a certificate that ends in a day, and a full disk
+    When the operator looks before a deploy
+    Then the look fails
+    And "secrets" fails because "SMTP_PASSWORD is missing", with the fix "SMTP_PASSWORD"
+    And "config" fails because "is a placeholder", with the fix "OPERATOR_EMAIL: give the real value"
+    And "tls" fails because "expires in 24 hours", with the fix "renew it"
+    And "disk" fails because "MB are free", with the fix "navidocs backup prune"
+
   Scenario: A good deploy fails no request
     Given an installation that serves release 1
     And clients that never retry

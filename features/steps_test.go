@@ -84,6 +84,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.backupSteps(sc)
 	w.damageSteps(sc)
 	w.deploySteps(sc)
+	w.preflightSteps(sc)
 	w.smokeSteps(sc)
 	w.warrantySteps(sc)
 	w.webhookSteps(sc)

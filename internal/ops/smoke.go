@@ -72,8 +72,10 @@ const (
 	beginWait = 130 * time.Second
 	// jobWait bounds the wait for what a worker does.
 	jobWait = 45 * time.Second
-	// endWait bounds the clean-up, which happens though the trial was cut off.
-	endWait   = 20 * time.Second
+	// endWait bounds the clean-up, which happens though the trial was cut off, and
+	// waits for a paper that is being read: the first one since the installation
+	// takes a slow machine some time.
+	endWait   = time.Minute
 	smokeTick = 50 * time.Millisecond
 )
 
