@@ -131,14 +131,14 @@ func idle(t *testing.T, s *apptest.Server) error {
 	t.Helper()
 	left, err := s.Jobs.Jobs(t.Context())
 	if err == nil && len(left) > 0 {
-		err = errBusy(left[0].Kind)
+		err = busyError(left[0].Kind)
 	}
 	return err
 }
 
-type errBusy string
+type busyError string
 
-func (e errBusy) Error() string { return string(e) + " is to be done" }
+func (e busyError) Error() string { return string(e) + " is to be done" }
 
 // Without a worker what needs one is skipped, and what is left goes all the same.
 func TestASmokeTestWithoutAWorker(t *testing.T) {
@@ -329,7 +329,7 @@ func TestAServerTriesItself(t *testing.T) {
 		t.Helper()
 		testkit.Eventually(t, func() error {
 			if got := scrape(t, s); got["navidocs_smoke_ok"] != 1 || got[`navidocs_smoke_seconds{suite="`+ops.SuiteWebhook+`"}`] == 0 {
-				return errBusy(fmt.Sprint("navidocs_smoke_ok ", got["navidocs_smoke_ok"], ", which"))
+				return busyError(fmt.Sprint("navidocs_smoke_ok ", got["navidocs_smoke_ok"], ", which"))
 			}
 			return nil
 		})
