@@ -24,14 +24,13 @@ const (
 
 // Run looks again and again until ctx ends.
 func (h *History) Run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		if err := h.look(); err != nil {
 			return err
 		}
-		if sleep(ctx, often); ctx.Err() != nil {
-			return nil
-		}
+		sleep(ctx, often)
 	}
+	return nil
 }
 
 func (h *History) look() error {

@@ -72,6 +72,10 @@ const (
 	beginWait = 130 * time.Second
 	// jobWait bounds the wait for what a worker does.
 	jobWait = 45 * time.Second
+	// readWait is how long a paper is to be read at least; where more than ownJobs
+	// jobs wait by then, it need not be.
+	readWait = 4 * time.Second
+	ownJobs  = 2
 	// endWait bounds the clean-up, which happens though the trial was cut off, and
 	// waits for a paper that is being read: the first one since the installation
 	// takes a slow machine some time.
