@@ -316,15 +316,12 @@ func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, mo
 		return "", err
 	}
 	for _, suite := range r.Suites {
-		if why := suite.Error + suite.Skipped; why != "" && (suite.Error != "" || suite.Name != jobSuite) {
+		if why := suite.Error + suite.Skipped; why != "" && (suite.Error != "" || suite.Name != SuiteJobs) {
 			return "", fault.New(fault.Internal, "smoke %s: %s", suite.Name, why)
 		}
 	}
 	return fmt.Sprintf("%d suites", len(r.Suites)), err
 }
-
-// jobSuite is the one suite that a candidate, which does not work yet, leaves out.
-const jobSuite = "job-round-trip"
 
 func lastWords(s keeper.Status) string {
 	if s.RolledBack == nil {
