@@ -37,7 +37,7 @@ setup:
 
 .PHONY: check
 check: ## check the form: format, vet, lint, imports, modules, figures
-	@unformatted=$$($(tool) gofumpt -l cmd internal $(wildcard features web prove bench api doc)); \
+	@unformatted=$$($(tool) gofumpt -l cmd internal $(wildcard features web prove bench api doc packaging)); \
 	if [ -n "$$unformatted" ]; then \
 		echo "not formatted (repair: make format):"; echo "$$unformatted"; exit 1; \
 	fi
@@ -50,7 +50,7 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 
 .PHONY: format
 format: ## format the code
-	$(tool) gofumpt -w cmd internal $(wildcard features web prove bench api doc)
+	$(tool) gofumpt -w cmd internal $(wildcard features web prove bench api doc packaging)
 
 .PHONY: bench
 bench: ## run the side-by-side benchmarks

@@ -59,6 +59,9 @@ func (w *world) deploySteps(sc *godog.ScenarioContext) {
 	sc.Step(`^it is (committed|held|stopped|taken back)(?: because "([^"]*)")?$`, d.cameOut)
 	sc.Step(`^release (\d) serves, and the status says so$`, d.isServing)
 	sc.Step(`^no request failed, and every boat that was acknowledged is there$`, d.lostNothing)
+	sc.Step(`^no request failed$`, d.failedNothing)
+	sc.Step(`^a backup of what it has$`, func() error { return d.operatorOK("backup", "create", "--json") })
+	sc.Step(`^the operator restores the newest backup and consents to the loss$`, d.restores)
 	sc.Step(`^at most (\d+) in 100 requests failed, and every boat that was acknowledged is there$`, d.lostLittle)
 	sc.Step(`^the clients stop$`, d.leave)
 	sc.Step(`^the rows are counted and hashed$`, d.counts)
@@ -330,6 +333,36 @@ func (d *deploying) isServing(n int) error {
 		return fmt.Errorf("%s", out.String())
 	}
 	return nil
+}
+
+func (d *deploying) failedNothing() error {
+	d.leaveQuietly()
+	if n := len(d.failed); n > 0 || d.asked.Load() < 100 {
+		return fmt.Errorf("%d of %d requests failed: %s", n, d.asked.Load(), strings.Join(d.failed[:min(n, 3)], "; "))
+	}
+	return nil
+}
+
+func (d *deploying) operatorOK(args ...string) error {
+	if err := d.operator(args...); err != nil {
+		return err
+	}
+	if d.code != 0 {
+		return fmt.Errorf("exit code %d: %s", d.code, d.said)
+	}
+	return nil
+}
+
+func (d *deploying) restores() error {
+	out, err := d.command("backup", "list", "--json").Output()
+	if err != nil {
+		return err
+	}
+	var all []struct{ ID string }
+	if err := json.Unmarshal(out, &all); err != nil || len(all) == 0 {
+		return fmt.Errorf("%s, %w", out, err)
+	}
+	return d.operatorOK("backup", "restore", all[0].ID, "--accept-loss")
 }
 
 func (d *deploying) lostNothing() error { return d.lostLittle(0) }

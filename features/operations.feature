@@ -167,6 +167,13 @@ Feature: Safe keeping
     And no row has changed
     And no request failed, and every boat that was acknowledged is there
 
+  Scenario: A restore holds requests and refuses none
+    Given an installation that serves release 1
+    And a backup of what it has
+    And clients that never retry
+    When the operator restores the newest backup and consents to the loss
+    Then no request failed
+
   Scenario: An incident file is written
     Given an installation that serves release 1
     When the operator deploys release 2 and holds it

@@ -76,6 +76,7 @@ func imports() map[string]string {
 		"testkit/with":           "testkit",
 		"testkit/suite":          "testkit",
 		"testkit/figures":        "",
+		"testkit/faulty":         "cli",
 		"apptest":                "document/extract app api config db blob kv demo fault testkit " + services,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"navidocs/internal/app"
 	"navidocs/internal/backup"
 	"navidocs/internal/fault"
+	"navidocs/internal/keeper"
 )
 
 // backups holds the flags that the commands of the group share.
@@ -313,21 +314,16 @@ func (b *backups) restore() *cobra.Command {
 	var o backup.RestoreOptions
 	cmd := &cobra.Command{
 		Use: "restore ID", Short: "Bring a backup back, in place or into a new folder", Args: args(cobra.ExactArgs(1)),
-		Long: "Bring a backup back.\n\nIn place it needs the server stopped. It says what is newer than the backup and\nwould be lost, and refuses without --accept-loss. The present state is backed up\nfirst. A backup of an older release is migrated up.\n\nOn a new machine: navidocs backup restore ID --from PLACE --identity FILE, where\nFILE holds the recovery key, so that the sealed secrets come back too.",
+		Long: "Bring a backup back.\n\nIn place it holds the requests of a server that has a keeper (navidocs serve),\nand needs any other one stopped. It says what is newer than the backup and\nwould be lost, and refuses without --accept-loss. The present state is backed up\nfirst. A backup of an older release is migrated up.\n\nOn a new machine: navidocs backup restore ID --from PLACE --identity FILE, where\nFILE holds the recovery key, so that the sealed secrets come back too.",
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if !b.json {
 				o.Announce = b.printLoss
 			}
-			return b.with(cmd.Context(), true, func(s *backup.Service) error {
-				done, err := s.Restore(cmd.Context(), given[0], o)
-				if b.json && (err == nil || done.Loss.BackupID != "") {
-					err = errors.Join(b.printJSON(done), err)
-				}
-				if err == nil && !b.json && !o.DryRun {
-					b.printRestored(done)
-				}
-				return err
-			})
+			bring := func() error { return b.bring(cmd.Context(), given[0], o) }
+			if o.To != "" {
+				return bring()
+			}
+			return b.holding(cmd.Context(), bring)
 		},
 	}
 	f := cmd.Flags()
@@ -335,6 +331,44 @@ func (b *backups) restore() *cobra.Command {
 	f.BoolVar(&o.AcceptLoss, "accept-loss", false, "what is newer than the backup may be lost")
 	f.BoolVar(&o.DryRun, "dry-run", false, "only say what would be lost")
 	return cmd
+}
+
+func (b *backups) bring(ctx context.Context, id string, o backup.RestoreOptions) error {
+	return b.with(ctx, true, func(s *backup.Service) error {
+		done, err := s.Restore(ctx, id, o)
+		if b.json && (err == nil || done.Loss.BackupID != "") {
+			err = errors.Join(b.printJSON(done), err)
+		}
+		if err == nil && !b.json && !o.DryRun {
+			b.printRestored(done)
+		}
+		return err
+	})
+}
+
+// holding does something while the server that a keeper keeps is ended: who asks
+// meanwhile waits. Without a keeper it is just done.
+func (b *backups) holding(ctx context.Context, do func() error) error {
+	cfg, err := b.config()
+	if err != nil {
+		return err
+	}
+	k, err := keeper.Dial(ctx, cfg.Home)
+	if fault.Is(err, fault.Unavailable) {
+		return do()
+	}
+	if err != nil {
+		return err
+	}
+	defer k.Close() //nolint:errcheck // only asked
+	if _, err := k.Pause(ctx); err != nil {
+		return err
+	}
+	err = do()
+	if _, rerr := k.Resume(context.WithoutCancel(ctx)); rerr != nil {
+		err = errors.Join(err, fault.Because(rerr, fault.Unavailable, "the server does not start again, and requests wait: mend what it says, then navidocs restart"))
+	}
+	return err
 }
 
 func (b *backups) printLoss(l backup.Loss) {

@@ -150,11 +150,7 @@ func (c *cli) restart() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask, what := k.Restart, "The server was restarted"
-			if itself {
-				ask, what = k.Replace, "The keeper was replaced"
-			}
-			s, err := ask(cmd.Context())
+			s, what, err := restarting(cmd.Context(), k, itself)
 			for _, line := range keeper.Lines(err) {
 				fmt.Fprintln(c.env.Stderr, line)
 			}
@@ -166,6 +162,20 @@ func (c *cli) restart() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&itself, "keeper", false, "exchange the process that holds the sockets instead; the server goes on")
 	return cmd
+}
+
+// restarting exchanges the server or the keeper; a server that is held is started.
+func restarting(ctx context.Context, k *keeper.Client, itself bool) (s keeper.Status, what string, err error) {
+	if itself {
+		s, err = k.Replace(ctx)
+		return s, "The keeper was replaced", err
+	}
+	if s, err = k.Status(ctx); err == nil && s.Paused {
+		s, err = k.Resume(ctx)
+		return s, "The server, which was held, was started", err
+	}
+	s, err = k.Restart(ctx)
+	return s, "The server was restarted", err
 }
 
 func (c *cli) restarted(s keeper.Status, what string) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"navidocs/internal/fault"
 	"navidocs/internal/ops"
 )
 
@@ -16,6 +17,7 @@ func (c *cli) status() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show releases, processes, errors, durations, queue, disk and backups on one screen", Args: args(cobra.NoArgs),
+		Long: "Show releases, processes, errors, durations, queue, disk and backups on one screen.\nExit code 1 when no server answers, or the one that does has no database.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.config()
 			if err != nil {
@@ -29,8 +31,11 @@ func (c *cli) status() *cobra.Command {
 				if watch && !c.json {
 					fmt.Fprint(c.env.Stdout, "\x1b[H\x1b[2J") // the terminal's screen is cleared
 				}
-				if err := c.printStatus(s); err != nil || !watch {
+				if err := c.printStatus(s); err != nil {
 					return err
+				}
+				if !watch {
+					return up(s)
 				}
 				select {
 				case <-cmd.Context().Done():
@@ -42,6 +47,17 @@ func (c *cli) status() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds")
 	return cmd
+}
+
+// up is the error of an installation that does not serve.
+func up(s ops.Status) error {
+	switch {
+	case s.Server == nil:
+		return fault.New(fault.Unavailable, "no server answers")
+	case s.Server.Health == "down":
+		return fault.New(fault.Unavailable, "the server is down: see navidocs doctor")
+	}
+	return nil
 }
 
 func (c *cli) printStatus(s ops.Status) error {
