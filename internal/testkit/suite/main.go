@@ -41,10 +41,12 @@ var unraced = []string{
 }
 
 // slow are packages that test whole servers or work a step after the other, with
-// the database and the disk or on bytes: raced, they are two thirds of the suite's time, and
-// what runs at once in them are packages below, which are raced. -thorough, which
+// the database and the disk, on bytes or on passwords, whose hashing the detector
+// slows down tenfold: raced, they are two thirds of the suite's time, and what runs
+// at once in them are packages below, which are raced. -thorough, which
 // `make prove` gives, races them too.
 var slow = []string{
+	module + "/internal/account",
 	module + "/internal/api",
 	module + "/internal/app",
 	module + "/internal/backup",
@@ -53,8 +55,12 @@ var slow = []string{
 	module + "/internal/db",
 	module + "/internal/fleet",
 	module + "/internal/ops",
+	module + "/internal/record",
+	module + "/internal/sale",
 	module + "/internal/sheet",
+	module + "/internal/testkit/with",
 	module + "/internal/warranty",
+	module + "/prove",
 }
 
 func main() {
