@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cucumber/godog"
 
@@ -218,7 +219,10 @@ func (d *deploying) use() error {
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 1}}
 		d.clients.Go(func() {
 			defer client.CloseIdleConnections()
+			pace := time.NewTicker(20 * time.Millisecond) // people, not a benchmark
+			defer pace.Stop()
 			for ctx.Err() == nil {
+				<-pace.C
 				if i == 3 {
 					d.adds(client)
 				} else {

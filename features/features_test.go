@@ -27,13 +27,14 @@ func TestMain(m *testing.M) { apptest.Main(m, trustTestServers) }
 
 func TestScenariosOnSQLite(t *testing.T) {
 	t.Parallel()
-	run(t, func(*testing.T) string { return "" })
+	run(t, "", func(*testing.T) string { return "" })
 }
 
 func TestScenariosOnPostgreSQL(t *testing.T) {
 	t.Parallel()
 	testkit.PostgresURL(t) // skips loudly without a server
-	run(t, func(t *testing.T) string {
+	// What starts the program itself, and exchanges it, does so on one database.
+	run(t, "~@process", func(t *testing.T) string {
 		t.Helper()
 		d := testkit.Postgres(t)
 		if err := d.Close(); err != nil { // a restore wants it to itself
@@ -46,7 +47,7 @@ func TestScenariosOnPostgreSQL(t *testing.T) {
 // coreScenarios is how many scenarios the whole system has to hold.
 const coreScenarios = 28
 
-func run(t *testing.T, database func(*testing.T) string) {
+func run(t *testing.T, tags string, database func(*testing.T) string) {
 	t.Helper()
 	var core atomic.Int32
 	var said bytes.Buffer // what the runner says, of which each write may be one letter
@@ -63,7 +64,7 @@ func run(t *testing.T, database func(*testing.T) string) {
 			w.steps(sc)
 			sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) { return ctx, tb.end() }) // the last hook
 		},
-		Options: &godog.Options{Format: "progress", NoColors: true, Output: &said, Paths: []string{*only}, TestingT: t, Strict: true},
+		Options: &godog.Options{Format: "progress", NoColors: true, Output: &said, Paths: []string{*only}, Tags: tags, TestingT: t, Strict: true},
 	}
 	if suite.Run() != 0 {
 		t.Error(said.String())

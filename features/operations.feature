@@ -105,6 +105,7 @@ Feature: Safe keeping
     When the database comes back
     Then health says: ok, database connected, workers running
 
+  @process
   Scenario: Preflight names a missing secret, a placeholder, an expiring certificate, a full disk, each with its fix
     Given an installation with a missing secret, a placeholder, a certificate that ends in a day, and a full disk
     When the operator looks before a deploy
@@ -114,6 +115,7 @@ Feature: Safe keeping
     And "tls" fails because "expires in 24 hours", with the fix "renew it"
     And "disk" fails because "MB are free", with the fix "navidocs backup prune"
 
+  @process
   Scenario: A good deploy fails no request
     Given an installation that serves release 1
     And clients that never retry
@@ -122,6 +124,7 @@ Feature: Safe keeping
     And release 2 serves, and the status says so
     And no request failed, and every boat that was acknowledged is there
 
+  @process
   Scenario: A bad release reaches no user
     Given an installation that serves release 1
     And clients that never retry
@@ -132,6 +135,7 @@ Feature: Safe keeping
     And release 1 serves, and the status says so
     And no request failed, and every boat that was acknowledged is there
 
+  @process
   Scenario: A release with errors goes back by itself
     Given an installation that serves release 1
     And clients that never retry
@@ -141,6 +145,7 @@ Feature: Safe keeping
     And at most 10 in 100 requests failed, and every boat that was acknowledged is there
     And an incident is open that names "answers are errors of the server" and a loss of 0 rows
 
+  @process
   Scenario: A slow release goes back by itself, a slow machine does not
     Given an installation that serves release 1
     And clients that never retry
@@ -153,6 +158,7 @@ Feature: Safe keeping
     When the operator deploys release 2, on which everything takes long as well
     Then it is committed
 
+  @process
   Scenario: Rollback by hand changes no row
     Given an installation that serves release 1
     And clients that never retry
@@ -167,6 +173,7 @@ Feature: Safe keeping
     And no row has changed
     And no request failed, and every boat that was acknowledged is there
 
+  @process
   Scenario: A restore holds requests and refuses none
     Given an installation that serves release 1
     And a backup of what it has
@@ -174,6 +181,7 @@ Feature: Safe keeping
     When the operator restores the newest backup and consents to the loss
     Then no request failed
 
+  @process
   Scenario: An incident file is written
     Given an installation that serves release 1
     When the operator deploys release 2 and holds it

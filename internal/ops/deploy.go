@@ -66,7 +66,8 @@ type deploy struct {
 	old      string // the binary that runs now
 	before   []db.TableDigest
 	gate     Gate
-	promoted moment // what the new release had counted when users came to it
+	answered time.Duration // by the old release to a question over its private socket
+	promoted moment        // what the new release had counted when users came to it
 }
 
 // Run deploys what lies at path: the folder, the archive or the binary of a
@@ -340,6 +341,7 @@ func (x *deploy) promote(ctx context.Context) (string, error) {
 	if x.gate.Before, err = sampleOf(ctx, s, keeper.Leader); err != nil {
 		return "", err
 	}
+	x.answered = answered(ctx, s, keeper.Leader)
 	counted, err := sampleOf(ctx, s, keeper.Candidate)
 	if err != nil {
 		return "", err

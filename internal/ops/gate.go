@@ -173,6 +173,9 @@ type Gate struct {
 	Before Sample
 	// MaxErrors is the share of answers that may be errors: 0.05.
 	MaxErrors float64
+	// Slack is how many times slower the machine is now than it was before; 0
+	// means as fast as then.
+	Slack float64
 }
 
 const (
@@ -213,7 +216,7 @@ func (g Gate) latency(now Sample) string {
 	}
 	p95, _ := now.Short.P95()
 	was, _ := g.Before.Short.P95()
-	limit := max(slowest, time.Duration(slower*float64(was)))
+	limit := time.Duration(max(1, g.Slack) * float64(max(slowest, time.Duration(slower*float64(was)))))
 	if p95 <= limit {
 		return ""
 	}

@@ -33,7 +33,7 @@ func TestTheGateJudgesARelease(t *testing.T) {
 	const fast, slow, slower = 50 * time.Millisecond, 400 * time.Millisecond, 900 * time.Millisecond
 	for name, c := range map[string]struct {
 		before, now ops.Sample
-		max         float64
+		max, slack  float64
 		want        string // a part of why it must go; "" when it may stay
 	}{
 		"all is well":                         {before: counted(100, 0, fast), now: counted(100, 0, fast)},
@@ -44,6 +44,7 @@ func TestTheGateJudgesARelease(t *testing.T) {
 		"six may not":                         {now: counted(100, 6, fast), want: "6.0 % of 100 answers"},
 		"a stricter limit":                    {now: counted(100, 2, fast), max: 0.01, want: "more than 1 %"},
 		"slower than the old one":             {before: counted(100, 0, fast), now: counted(100, 0, slow), want: "the limit is 200ms"},
+		"a machine that others have slowed":   {before: counted(100, 0, fast), now: counted(100, 0, slow), slack: 3},
 		"a slow machine":                      {before: counted(100, 0, slow), now: counted(100, 0, slow)},
 		"slow, and then slower":               {before: counted(100, 0, slow), now: counted(100, 0, slower), want: "before"},
 		"slow, and nothing to compare with":   {before: counted(5, 0, slow), now: counted(100, 0, slower)},
@@ -54,7 +55,7 @@ func TestTheGateJudgesARelease(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := ops.Gate{Before: c.before, MaxErrors: c.max}.Judge(c.now)
+			got := ops.Gate{Before: c.before, MaxErrors: c.max, Slack: c.slack}.Judge(c.now)
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) || c.want != "" && got == "" {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

@@ -74,7 +74,7 @@ const (
 	// was killed keeps it for two minutes.
 	beginWait = 130 * time.Second
 	// jobWait bounds the wait for what a worker does.
-	jobWait = 45 * time.Second
+	jobWait = 2 * time.Minute
 	// readWait is how long a paper is to be read at least; where more than ownJobs
 	// jobs wait by then, it need not be.
 	readWait = 4 * time.Second

@@ -2,9 +2,12 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"navidocs/internal/fault"
@@ -41,6 +44,9 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 			past = past[1:]
 		}
 		lately := now.Since(past[0].Sample)
+		if x.gate.Judge(lately) != "" {
+			x.gate.Slack = x.slowdown(ctx) // others may have come to the machine meanwhile
+		}
 		if why := x.gate.Judge(lately); why != "" {
 			return "", fault.New(fault.Internal, "%s", why)
 		}
@@ -93,6 +99,48 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
+}
+
+// slowdown is how many times longer the old release, which nobody uses now, takes
+// for the same question than before the new one was promoted: what the machine
+// has become slower by, whoever may be the cause. 1 when it cannot be asked.
+func (x *deploy) slowdown(ctx context.Context) float64 {
+	s, err := x.keeper.Status(ctx)
+	if err != nil || x.answered <= 0 {
+		return 1
+	}
+	now := answered(ctx, s, keeper.Warm)
+	return max(1, float64(now)/float64(x.answered))
+}
+
+// answered is how long a release takes to look at its parts over its private
+// socket: the median of some answers, 0 when it gives none.
+func answered(ctx context.Context, s keeper.Status, role keeper.Role) time.Duration {
+	c, ok := s.Child(role)
+	if !ok {
+		return 0
+	}
+	client := SocketClient(c.Socket)
+	defer client.CloseIdleConnections()
+	var all []time.Duration
+	for range 7 {
+		began := time.Now() //nolint:forbidigo // for a duration, which is no instant of ours
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://navidocs/api/health", http.NoBody)
+		if err != nil {
+			return 0
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return 0
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		if err = errors.Join(err, res.Body.Close()); err != nil {
+			return 0
+		}
+		all = append(all, time.Since(began)) //nolint:forbidigo // as above
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // looking bounds how long a server may take to say how it does.
