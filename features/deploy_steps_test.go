@@ -341,7 +341,7 @@ func (d *deploying) isServing(n int) error {
 
 func (d *deploying) failedNothing() error {
 	d.leaveQuietly()
-	if n := len(d.failed); n > 0 || d.asked.Load() < 100 {
+	if n := len(d.failed); n > 0 || d.asked.Load() < 20 {
 		return fmt.Errorf("%d of %d requests failed: %s", n, d.asked.Load(), strings.Join(d.failed[:min(n, 3)], "; "))
 	}
 	return nil
