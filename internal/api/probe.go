@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -23,8 +22,7 @@ func onMachine(r *http.Request, address string) bool {
 			return false
 		}
 	}
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if ok && local.Network() == "unix" {
+	if private(r) {
 		return true
 	}
 	addr, err := netip.ParseAddr(address)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,14 +121,7 @@ func (a *App) smoke(ctx context.Context, c config.Config) (err error) {
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- child.Run(serving, Parts{API: true}, listener) }()
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		},
-	}}
-	tried, err := ops.Smoke(ctx, client, "http://navidocs", ops.SmokeOptions{Token: child.ProbeToken(), NoJobs: true})
+	tried, err := ops.Smoke(ctx, ops.SocketClient(socket), "http://navidocs", ops.SmokeOptions{Token: child.ProbeToken(), NoJobs: true})
 	err = errors.Join(err, tried.Err())
 	stop()
 	return errors.Join(err, <-ended)

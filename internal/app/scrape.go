@@ -124,15 +124,31 @@ func (a *App) seeBackups(ctx context.Context, s sink) {
 }
 
 func (a *App) seeDisk(ctx context.Context, s sink) {
-	if u, err := disk.UsageWithContext(ctx, a.options.Config.DataDir()); err == nil {
-		s.gauge("navidocs_machine_disk_used_ratio", "How full the disk of the data folder is, 0 to 1.", u.UsedPercent/100)
+	if share, ok := a.diskUsed(ctx); ok {
+		s.gauge("navidocs_machine_disk_used_ratio", "How full the disk of the data folder is, 0 to 1.", share)
 	}
 }
 
-func seeMemory(ctx context.Context, s sink) {
-	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil && m.Total > 0 {
-		s.gauge("navidocs_machine_memory_used_ratio", "How much of the machine's memory is in use, 0 to 1.", 1-float64(m.Available)/float64(m.Total))
+func (a *App) diskUsed(ctx context.Context) (share float64, ok bool) {
+	u, err := disk.UsageWithContext(ctx, a.options.Config.DataDir())
+	if err != nil {
+		return 0, false
 	}
+	return u.UsedPercent / 100, true
+}
+
+func seeMemory(ctx context.Context, s sink) {
+	if share, ok := memoryUsed(ctx); ok {
+		s.gauge("navidocs_machine_memory_used_ratio", "How much of the machine's memory is in use, 0 to 1.", share)
+	}
+}
+
+func memoryUsed(ctx context.Context) (share float64, ok bool) {
+	m, err := mem.VirtualMemoryWithContext(ctx)
+	if err != nil || m.Total == 0 {
+		return 0, false
+	}
+	return 1 - float64(m.Available)/float64(m.Total), true
 }
 
 func seeCPU(ctx context.Context, s sink) {

@@ -2,11 +2,7 @@ package app
 
 import (
 	"context"
-	"maps"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/shirou/gopsutil/v4/disk"
-	"github.com/shirou/gopsutil/v4/mem"
+	"slices"
 
 	"navidocs/internal/ops"
 )
@@ -17,11 +13,7 @@ func (a *App) counted() (ops.Sample, error) {
 	if err != nil {
 		return ops.Sample{}, err
 	}
-	byName := make(map[string]*dto.MetricFamily, len(families))
-	for _, f := range families {
-		byName[f.GetName()] = f
-	}
-	return ops.SampleOf(maps.Values(byName)), nil
+	return ops.SampleOf(slices.Values(families)), nil
 }
 
 // Status is what operators see of this server at a glance. What cannot be seen
@@ -37,11 +29,7 @@ func (a *App) Status(ctx context.Context) (s ops.ServerStatus, err error) {
 		now := a.options.Now()
 		s.BackupAge, s.DrillAge = int64(now.Sub(made).Seconds()), int64(now.Sub(drilled).Seconds())
 	}
-	if u, err := disk.UsageWithContext(ctx, a.options.Config.DataDir()); err == nil {
-		s.DiskUsed = u.UsedPercent / 100
-	}
-	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil && m.Total > 0 {
-		s.MemoryUsed = 1 - float64(m.Available)/float64(m.Total)
-	}
+	s.DiskUsed, _ = a.diskUsed(ctx)
+	s.MemoryUsed, _ = memoryUsed(ctx)
 	return s, nil
 }

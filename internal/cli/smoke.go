@@ -75,7 +75,7 @@ func (t smokeTarget) reach(cfg config.Config) (base string, client *http.Client,
 		if _, err := os.Stat(t.socket); err != nil {
 			return "", nil, false, fault.Because(err, fault.Invalid, "there is no socket at %s", t.socket)
 		}
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", t.socket) }
+		client.Transport = ops.SocketClient(t.socket).Transport
 		return "http://navidocs", client, true, nil
 	case t.url != "":
 		u, err := url.Parse(t.url)

@@ -60,7 +60,7 @@ func (c *Client) Start(ctx context.Context, release string) (Child, error) {
 	}
 	candidate, ok := s.Child(Candidate)
 	if !ok {
-		return Child{}, fault.New(fault.Unavailable, "the candidate ended as soon as it was ready: see navidocs logs")
+		return Child{}, fault.New(fault.Unavailable, "the candidate ended as soon as it was ready: see its log")
 	}
 	return candidate, nil
 }

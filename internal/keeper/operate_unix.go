@@ -89,7 +89,7 @@ func (k *Keeper) alive() (*child, error) {
 	case k.other != nil:
 		return nil, fault.New(fault.Conflict, "a %s release is there: promote, discard, commit or take it back first", k.other.role)
 	case k.leader == nil || k.leader.dead() || k.revival != nil:
-		return nil, fault.New(fault.Unavailable, "the server has crashed and is being started again: see navidocs logs")
+		return nil, fault.New(fault.Unavailable, "the server has crashed and is being started again: see its log")
 	}
 	return k.leader, nil
 }

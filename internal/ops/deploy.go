@@ -64,7 +64,6 @@ type deploy struct {
 	keeper   *keeper.Client
 	fresh    release.Release
 	old      string // the binary that runs now
-	before   []db.TableDigest
 	gate     Gate
 	answered time.Duration // by the old release to a question over its private socket
 	promoted moment        // what the new release had counted when users came to it
@@ -234,9 +233,8 @@ func (x *deploy) begins(ctx context.Context) (string, error) {
 func (x *deploy) backup(ctx context.Context) (string, error) {
 	out, err := x.Tool(ctx, x.old, "backup", "create", "--json", "--reason", "deploy "+x.fresh.Name)
 	var made struct {
-		ID    string `json:"id"`
-		Bytes int64  `json:"bytes"`
-		Rows  int64  `json:"rows"`
+		ID   string `json:"id"`
+		Rows int64  `json:"rows"`
 	}
 	if err == nil {
 		err = json.Unmarshal(out, &made)
@@ -260,7 +258,8 @@ func (x *deploy) rehearse(ctx context.Context) (string, error) {
 
 // migrate expands the schema; what older releases could not live with waits.
 func (x *deploy) migrate(ctx context.Context) (text string, err error) {
-	if x.before, err = x.Rows(ctx); err != nil {
+	before, err := x.Rows(ctx)
+	if err != nil {
 		return "", err
 	}
 	if _, err = x.Tool(ctx, x.fresh.Binary(), "migrate", "up", "--json"); err != nil {
@@ -270,7 +269,7 @@ func (x *deploy) migrate(ctx context.Context) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if table := emptied(x.before, after); table != "" {
+	if table := emptied(before, after); table != "" {
 		return "", fault.New(fault.Internal, "the table %s has lost its rows in the migration: navidocs backup restore %s --to DIR brings them back", table, x.run.Backup)
 	}
 	return fmt.Sprintf("%d tables, none has lost rows", len(after)), nil
@@ -326,7 +325,7 @@ func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, mo
 
 func lastWords(s keeper.Status) string {
 	if s.RolledBack == nil {
-		return "see navidocs logs"
+		return "see its log"
 	}
 	return s.RolledBack.Reason
 }

@@ -62,10 +62,20 @@ func HolderOf(state string) Holder {
 
 // Locked reports whether somebody holds the lock now.
 func Locked(state string) bool {
-	l := flock.New(filepath.Join(state, "deploy.lock"))
-	got, err := l.TryRLock()
-	if got {
-		_ = l.Close()
+	taken, err := held(filepath.Join(state, "deploy.lock"))
+	return err == nil && taken
+}
+
+// held reports whether somebody holds the lock that is a file; without the file
+// nobody does.
+func held(file string) (bool, error) {
+	if _, err := os.Stat(file); err != nil {
+		return false, nil //nolint:nilerr // it was never taken
 	}
-	return err == nil && !got
+	l := flock.New(file)
+	free, err := l.TryRLock()
+	if cerr := l.Close(); err == nil {
+		err = cerr
+	}
+	return err == nil && !free, err
 }

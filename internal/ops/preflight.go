@@ -180,7 +180,7 @@ func (p *Preflight) report(f func(m release.Manifest) (Finding, error)) func(ctx
 		case err != nil:
 			return Finding{}, err
 		case !in.there:
-			return skip("no release is named (--release PATH), and none has been deployed")
+			return skip(noRelease)
 		case !in.Described:
 			return skip("a binary alone has no reports: make a release of it with navidocs releases make")
 		case in.Signature != nil:
@@ -276,13 +276,16 @@ func (p *Preflight) review(m release.Manifest) (Finding, error) {
 	return pass("approved by %s", strings.Join(who, ", "))
 }
 
+// noRelease is why nothing can be said of one.
+const noRelease = "no release is named (--release PATH), and none has been deployed"
+
 func (p *Preflight) sbom(ctx context.Context) (Finding, error) {
 	in, err := p.inspect(ctx)
 	switch {
 	case err != nil:
 		return Finding{}, err
 	case !in.there:
-		return skip("no release is named (--release PATH), and none has been deployed")
+		return skip(noRelease)
 	case in.Sbom != nil:
 		return fail("fetch the release again", "%s", fault.Message(in.Sbom))
 	case in.Manifest.Sbom == "":
@@ -298,7 +301,7 @@ func (p *Preflight) signature(ctx context.Context) (Finding, error) {
 	case err != nil:
 		return fail("give the folder, the .tar.gz or the binary of a release", "it cannot be looked at: %s", fault.Message(err))
 	case !in.there:
-		return skip("no release is named (--release PATH), and none has been deployed")
+		return skip(noRelease)
 	case in.Signature != nil && p.Trust.Unsigned:
 		return warn(remedy, "%s", fault.Message(in.Signature))
 	case in.Signature != nil:
@@ -314,7 +317,7 @@ func (p *Preflight) binary(ctx context.Context) (Finding, error) {
 	case err != nil:
 		return Finding{}, err
 	case !in.there:
-		return skip("no release is named (--release PATH), and none has been deployed")
+		return skip(noRelease)
 	case in.Binary != nil:
 		return fail("fetch the release again, for this kind of machine", "%s", fault.Message(in.Binary))
 	case !in.Ran:

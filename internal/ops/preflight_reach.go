@@ -18,8 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"navidocs/internal/db"
 	"navidocs/internal/egress"
 	"navidocs/internal/fault"
@@ -266,18 +264,11 @@ func (p *Preflight) lock(context.Context) (Finding, error) {
 	}
 	for _, l := range []struct{ file, what string }{{"deploy.lock", "a deploy"}, {"migrate.lock", "a migration"}} {
 		file := filepath.Join(p.Config.StateDir(), l.file)
-		if _, err := os.Stat(file); err != nil {
-			continue
-		}
-		lock := flock.New(file)
-		free, err := lock.TryRLock()
-		if cerr := lock.Close(); err == nil {
-			err = cerr
-		}
+		taken, err := held(file)
 		if err != nil {
 			return Finding{}, err
 		}
-		if !free {
+		if taken {
 			note, _ := os.ReadFile(file) //nolint:forbidigo // a lock's note of who holds it
 			return fail("wait until it has ended", "%s is under way %.200s", l.what, strings.TrimSpace(string(note)))
 		}

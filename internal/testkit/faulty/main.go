@@ -94,7 +94,10 @@ var faults = map[string]func(http.Handler) http.Handler{
 	"slow": func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if public(r) {
-				time.Sleep(slowness)
+				select {
+				case <-time.After(slowness):
+				case <-r.Context().Done():
+				}
 			}
 			next.ServeHTTP(w, r)
 		})
