@@ -22,7 +22,7 @@ import (
 	"github.com/cucumber/godog"
 
 	"navidocs/internal/db"
-	"navidocs/internal/ops"
+	"navidocs/internal/deploy"
 	"navidocs/internal/testkit"
 )
 
@@ -43,7 +43,7 @@ type deploying struct {
 	boats   []string // that were acknowledged
 
 	code   int
-	run    ops.Run
+	run    deploy.Run
 	said   string
 	tables []db.TableDigest
 }
@@ -295,7 +295,7 @@ func (d *deploying) operator(args ...string) error {
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		return err
 	}
-	d.code, d.said, d.run = cmd.ProcessState.ExitCode(), said.String(), ops.Run{}
+	d.code, d.said, d.run = cmd.ProcessState.ExitCode(), said.String(), deploy.Run{}
 	if json.Unmarshal(out.Bytes(), &d.run) != nil {
 		d.said += out.String()
 	}
@@ -304,9 +304,9 @@ func (d *deploying) operator(args ...string) error {
 
 func (d *deploying) cameOut(how, why string) error {
 	want := map[string]struct {
-		outcome ops.Outcome
+		outcome deploy.Outcome
 		code    int
-	}{"committed": {ops.Committed, 0}, "held": {ops.Held, 5}, "stopped": {ops.Stopped, 1}, "taken back": {ops.RolledBack, 4}}[how]
+	}{"committed": {deploy.Committed, 0}, "held": {deploy.Held, 5}, "stopped": {deploy.Stopped, 1}, "taken back": {deploy.RolledBack, 4}}[how]
 	if d.run.Kind == "rollback" {
 		want.code = 0
 	}
@@ -324,7 +324,7 @@ func (d *deploying) isServing(n int) error {
 	if err := cmd.Run(); err != nil {
 		return err
 	}
-	var s ops.Status
+	var s deploy.Status
 	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
 		return err
 	}

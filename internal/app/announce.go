@@ -6,14 +6,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
 	"navidocs/internal/notify"
-	"navidocs/internal/ops"
 )
 
 // Announce tells the operators what happens to the installation: the room of
 // DEPLOY_WEBHOOK_URL, and OPERATOR_EMAIL. The error names who was not told.
-func Announce(ctx context.Context, o Options, said ops.Announcement) (err error) {
+func Announce(ctx context.Context, o Options, said deploy.Announcement) (err error) {
 	defer fault.Wrap(&err, "app.Announce")
 	a := &App{options: o}
 	c := o.Config.Integration
@@ -24,7 +24,7 @@ func Announce(ctx context.Context, o Options, said ops.Announcement) (err error)
 			return err
 		}
 		defer client.HTTP().CloseIdleConnections()
-		errs = append(errs, ops.Post(ctx, client, c.DeployHookURL, said))
+		errs = append(errs, deploy.Post(ctx, client, c.DeployHookURL, said))
 	}
 	if c.OperatorEmail != "" {
 		errs = append(errs, a.mailOperator(ctx, said))
@@ -32,7 +32,7 @@ func Announce(ctx context.Context, o Options, said ops.Announcement) (err error)
 	return errors.Join(errs...)
 }
 
-func (a *App) mailOperator(ctx context.Context, said ops.Announcement) error {
+func (a *App) mailOperator(ctx context.Context, said deploy.Announcement) error {
 	mail, err := a.mailSender()
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"navidocs/internal/backup"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
+	"navidocs/internal/deploy"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
@@ -121,7 +122,7 @@ func (a *App) smoke(ctx context.Context, c config.Config) (err error) {
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- child.Run(serving, Parts{API: true}, listener) }()
-	tried, err := ops.Smoke(ctx, ops.SocketClient(socket), "http://navidocs", ops.SmokeOptions{Token: child.ProbeToken(), NoJobs: true})
+	tried, err := ops.Smoke(ctx, deploy.SocketClient(socket), "http://navidocs", ops.SmokeOptions{Token: child.ProbeToken(), NoJobs: true})
 	err = errors.Join(err, tried.Err())
 	stop()
 	return errors.Join(err, <-ended)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"navidocs/internal/deploy"
 	"navidocs/internal/ops"
 )
 
@@ -18,7 +19,7 @@ func (a *App) counted() (ops.Sample, error) {
 
 // Status is what operators see of this server at a glance. What cannot be seen
 // is left out.
-func (a *App) Status(ctx context.Context) (s ops.ServerStatus, err error) {
+func (a *App) Status(ctx context.Context) (s deploy.ServerStatus, err error) {
 	if s.Figures, err = a.history.Figures(); err != nil {
 		return s, err
 	}

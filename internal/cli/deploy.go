@@ -17,9 +17,9 @@ import (
 	"navidocs/internal/app"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
+	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
-	"navidocs/internal/ops"
 	"navidocs/internal/release"
 )
 
@@ -27,7 +27,7 @@ import (
 type deploying struct {
 	*cli
 
-	options  ops.DeployOptions
+	options  deploy.Options
 	unsigned bool
 	dry      bool
 }
@@ -83,7 +83,7 @@ func (d *deploying) run(ctx context.Context, path string) error {
 		}
 	}
 	d.options.Contacts = o.Config.Integration.OperatorPeople
-	deploy := &ops.Deploy{
+	deploy := &deploy.Deploy{
 		Home: home, State: state, Self: self, Trust: trust(o.Config, d.unsigned),
 		Keeper: func(ctx context.Context) (*keeper.Client, error) { return keeper.Dial(ctx, home) },
 		Tool:   d.tool, Rows: d.rows(o), Announce: d.announcer(o), Progress: d.progress, Now: time.Now, Options: d.options,
@@ -97,7 +97,7 @@ func (d *deploying) run(ctx context.Context, path string) error {
 
 // plan says what a deploy would do, and changes nothing but that the release
 // lies ready.
-func (d *deploying) plan(ctx context.Context, deploy *ops.Deploy, path string) error {
+func (d *deploying) plan(ctx context.Context, deploy *deploy.Deploy, path string) error {
 	in, err := release.Inspect(ctx, deploy.Home, path, deploy.Trust)
 	if err != nil {
 		return err
@@ -111,12 +111,12 @@ func (d *deploying) plan(ctx context.Context, deploy *ops.Deploy, path string) e
 }
 
 // ended prints how a run came out and makes its exit code.
-func (c *cli) ended(run ops.Run, err error) error {
+func (c *cli) ended(run deploy.Run, err error) error {
 	if c.json {
 		err = errors.Join(err, c.printJSON(run))
 	}
 	if err != nil {
-		if run.Outcome == ops.RolledBack {
+		if run.Outcome == deploy.RolledBack {
 			return exitError{exitRolledBack, err}
 		}
 		return err
@@ -124,14 +124,14 @@ func (c *cli) ended(run ops.Run, err error) error {
 	if !c.json {
 		fmt.Fprintf(c.env.Stdout, "%s %s in %s\n", run.Release, strings.ReplaceAll(string(run.Outcome), "_", " "), run.Took().Round(time.Millisecond))
 	}
-	if run.Outcome == ops.Held {
+	if run.Outcome == deploy.Held {
 		return exitError{exitPerson, errors.New("both releases are there: navidocs commit keeps the new one, navidocs rollback the old one")}
 	}
 	return nil
 }
 
 // progress prints a step. JSON has them all at the end.
-func (c *cli) progress(s ops.Step) {
+func (c *cli) progress(s deploy.Step) {
 	if c.json {
 		return
 	}
@@ -184,8 +184,8 @@ func (c *cli) rows(o app.Options) func(ctx context.Context) ([]db.TableDigest, e
 
 // announcer tells operators, and whoever looks at the command when they could
 // not be told.
-func (c *cli) announcer(o app.Options) func(ctx context.Context, a ops.Announcement) {
-	return func(ctx context.Context, a ops.Announcement) {
+func (c *cli) announcer(o app.Options) func(ctx context.Context, a deploy.Announcement) {
+	return func(ctx context.Context, a deploy.Announcement) {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		if err := app.Announce(ctx, o, a); err != nil {
@@ -204,7 +204,7 @@ func (c *cli) rollback() *cobra.Command {
 				return err
 			}
 			home := o.Config.Home
-			back := &ops.Rollback{
+			back := &deploy.Rollback{
 				Home: home, State: o.Config.StateDir(), By: by, Reason: reason, Now: time.Now, Announce: c.announcer(o),
 				Keeper:   func(ctx context.Context) (*keeper.Client, error) { return keeper.Dial(ctx, home) },
 				Schema:   c.schemaLevel,
@@ -246,7 +246,7 @@ func (c *cli) commit() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			name, err := ops.Commit(cmd.Context(), o.Config.Home, o.Config.StateDir(), userName())
+			name, err := deploy.Commit(cmd.Context(), o.Config.Home, o.Config.StateDir(), userName())
 			if err != nil {
 				return err
 			}
@@ -257,17 +257,17 @@ func (c *cli) commit() *cobra.Command {
 }
 
 func (c *cli) incident() *cobra.Command {
-	on := func(f func(s ops.Incidents, given []string) error) func(*cobra.Command, []string) error {
+	on := func(f func(s deploy.Incidents, given []string) error) func(*cobra.Command, []string) error {
 		return func(_ *cobra.Command, given []string) error {
 			cfg, err := c.config()
 			if err != nil {
 				return err
 			}
-			return f(ops.IncidentsOf(cfg.StateDir()), given)
+			return f(deploy.IncidentsOf(cfg.StateDir()), given)
 		}
 	}
 	return group("incident", "Look at and close what went wrong in production",
-		&cobra.Command{Use: "list", Short: "List the incidents, the newest first", Args: args(cobra.NoArgs), RunE: on(func(s ops.Incidents, _ []string) error {
+		&cobra.Command{Use: "list", Short: "List the incidents, the newest first", Args: args(cobra.NoArgs), RunE: on(func(s deploy.Incidents, _ []string) error {
 			all, err := s.List()
 			if err != nil {
 				return err
@@ -281,7 +281,7 @@ func (c *cli) incident() *cobra.Command {
 			}
 			return c.table("INCIDENT\tSTATUS\tDATE\tREASON", rows)
 		})},
-		&cobra.Command{Use: "show ID", Short: "Print an incident", Args: args(cobra.ExactArgs(1)), RunE: on(func(s ops.Incidents, given []string) error {
+		&cobra.Command{Use: "show ID", Short: "Print an incident", Args: args(cobra.ExactArgs(1)), RunE: on(func(s deploy.Incidents, given []string) error {
 			text, err := s.Text(given[0])
 			if err != nil {
 				return err
@@ -291,7 +291,7 @@ func (c *cli) incident() *cobra.Command {
 		})},
 		&cobra.Command{
 			Use: "close ID", Short: "Close an incident, once its cause and prevention are written into its file", Args: args(cobra.ExactArgs(1)),
-			RunE: on(func(s ops.Incidents, given []string) error { return s.Close(given[0]) }),
+			RunE: on(func(s deploy.Incidents, given []string) error { return s.Close(given[0]) }),
 		},
 	)
 }

@@ -17,6 +17,7 @@ import (
 
 	"navidocs/internal/app"
 	"navidocs/internal/config"
+	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
 	"navidocs/internal/ops"
 )
@@ -75,7 +76,7 @@ func (t smokeTarget) reach(cfg config.Config) (base string, client *http.Client,
 		if _, err := os.Stat(t.socket); err != nil {
 			return "", nil, false, fault.Because(err, fault.Invalid, "there is no socket at %s", t.socket)
 		}
-		client.Transport = ops.SocketClient(t.socket).Transport
+		client.Transport = deploy.SocketClient(t.socket).Transport
 		return "http://navidocs", client, true, nil
 	case t.url != "":
 		u, err := url.Parse(t.url)

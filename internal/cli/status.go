@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
-	"navidocs/internal/ops"
 )
 
 // again is how often status --watch looks.
@@ -24,7 +24,7 @@ func (c *cli) status() *cobra.Command {
 				return err
 			}
 			for {
-				s, err := ops.Look(cmd.Context(), cfg.Home, cfg.StateDir(), fmt.Sprintf("http://127.0.0.1:%d", cfg.Server.Port), time.Now())
+				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), fmt.Sprintf("http://127.0.0.1:%d", cfg.Server.Port), time.Now())
 				if err != nil {
 					return err
 				}
@@ -50,7 +50,7 @@ func (c *cli) status() *cobra.Command {
 }
 
 // up is the error of an installation that does not serve.
-func up(s ops.Status) error {
+func up(s deploy.Status) error {
 	switch {
 	case s.Server == nil:
 		return fault.New(fault.Unavailable, "no server answers")
@@ -60,7 +60,7 @@ func up(s ops.Status) error {
 	return nil
 }
 
-func (c *cli) printStatus(s ops.Status) error {
+func (c *cli) printStatus(s deploy.Status) error {
 	if c.json {
 		return c.printJSON(s)
 	}

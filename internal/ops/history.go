@@ -98,12 +98,28 @@ func (h *History) Figures() (f Figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.Requests, f.Errors1h, f.Errors5m = hour.Requests, ratio(hour.Errors, hour.Requests), ratio(lately.Errors, lately.Requests)
+	f.Requests, f.Errors1h, f.Errors5m = hour.Requests, hour.ErrorShare(), lately.ErrorShare()
 	f.Burn = f.Errors1h / objective
-	f.JobFailures = ratio(hour.Failures, hour.Jobs)
+	f.JobFailures = hour.FailureShare()
 	for of, counted := range map[*float64]Histogram{&f.APIP95: hour.Short, &f.DBP95: hour.Database, &f.JobsP95: hour.JobTimes} {
 		p95, _ := counted.P95()
 		*of = float64(p95.Microseconds()) / 1000
 	}
 	return f, nil
+}
+
+// moment is what had been counted at an instant.
+type moment struct {
+	Sample
+	at time.Time
+}
+
+// sleep waits, at most until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }

@@ -1,4 +1,4 @@
-package ops
+package deploy
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/ops"
 )
 
 const (
@@ -50,7 +51,7 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 		if why := x.gate.Judge(lately); why != "" {
 			return "", fault.New(fault.Internal, "%s", why)
 		}
-		if share := ratio(lately.Errors, lately.Requests); !told && lately.Requests >= enough && share > noticed {
+		if share := lately.ErrorShare(); !told && lately.Requests >= enough && share > noticed {
 			told = true
 			x.Announce(ctx, Announcement{Title: fmt.Sprintf("NaviDocs %s: %.1f %% of the answers are errors", x.fresh.Name, 100*share)})
 		}
@@ -66,7 +67,7 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 
 // moment is what had been counted at an instant.
 type moment struct {
-	Sample
+	ops.Sample
 	at time.Time
 }
 
@@ -147,7 +148,7 @@ func answered(ctx context.Context, s keeper.Status, role keeper.Role) time.Durat
 const looking = 5 * time.Second
 
 // sampleOf asks a release over its private socket what it has counted.
-func sampleOf(ctx context.Context, s keeper.Status, role keeper.Role) (sample Sample, err error) {
+func sampleOf(ctx context.Context, s keeper.Status, role keeper.Role) (sample ops.Sample, err error) {
 	c, ok := s.Child(role)
 	if !ok {
 		return sample, fault.New(fault.Internal, "there is no %s: %s", role, lastWords(s))
@@ -168,7 +169,7 @@ func sampleOf(ctx context.Context, s keeper.Status, role keeper.Role) (sample Sa
 	if res.StatusCode != http.StatusOK {
 		return sample, fault.New(fault.Unavailable, "%s answers %s to /metrics", folderName(c.Release), res.Status)
 	}
-	sample, err = ReadSample(res.Body)
+	sample, err = ops.ReadSample(res.Body)
 	return sample, err
 }
 

@@ -1,4 +1,4 @@
-package ops
+package deploy
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ func (a Announcement) Text() string { return strings.Join(append([]string{a.Titl
 // of Slack and of Teams both take. Errors are Invalid when the address is
 // refused, Unavailable when it does not answer or answers with an error.
 func Post(ctx context.Context, client *egress.Client, url string, a Announcement) (err error) {
-	defer fault.Wrap(&err, "ops.Post")
+	defer fault.Wrap(&err, "deploy.Post")
 	body, err := json.Marshal(map[string]string{"text": a.Text()})
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package ops
+package deploy
 
 import (
 	"context"
@@ -12,13 +12,14 @@ import (
 
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/ops"
 	"navidocs/internal/release"
 )
 
 // ServerStatus is what a server says of itself to its operators, at
 // /internal/status.
 type ServerStatus struct {
-	Figures
+	ops.Figures
 
 	Health    string `json:"health"`
 	Database  string `json:"database"`
@@ -47,17 +48,17 @@ type Status struct {
 	Current  string `json:"current"`
 	Previous string `json:"previous"`
 	// Last is the last deploy or rollback, and Standing what it counts as now.
-	Last        *Run         `json:"last"`
-	Standing    string       `json:"standing,omitempty"`
-	Lock        *Holder      `json:"lock"`
-	Maintenance *Maintenance `json:"maintenance"`
-	Incidents   int          `json:"open_incidents"`
+	Last        *Run             `json:"last"`
+	Standing    string           `json:"standing,omitempty"`
+	Lock        *ops.Holder      `json:"lock"`
+	Maintenance *ops.Maintenance `json:"maintenance"`
+	Incidents   int              `json:"open_incidents"`
 }
 
 // Look gathers the status of an installation: from its keeper, or from the
 // server at address (such as http://127.0.0.1:3000) when there is none.
 func Look(ctx context.Context, home, state, address string, now time.Time) (s Status, err error) {
-	defer fault.Wrap(&err, "ops.Look")
+	defer fault.Wrap(&err, "deploy.Look")
 	ctx, cancel := context.WithTimeout(ctx, looking)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -114,10 +115,10 @@ func (s *Status) files(home, state string, now time.Time) error {
 	if len(runs) > 0 {
 		s.Last, s.Standing = &runs[0], runs[0].Standing(now)
 	}
-	if Locked(state) {
-		s.Lock = new(HolderOf(state))
+	if ops.Locked(state) {
+		s.Lock = new(ops.HolderOf(state))
 	}
-	if m := Maintained(state); m.Why != "" {
+	if m := ops.Maintained(state); m.Why != "" {
 		s.Maintenance = &m
 	}
 	all, err := IncidentsOf(state).List()

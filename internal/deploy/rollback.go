@@ -1,4 +1,4 @@
-package ops
+package deploy
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/ops"
 	"navidocs/internal/release"
 )
 
@@ -34,7 +35,7 @@ func (b *Rollback) Run(ctx context.Context, to string) (run Run, err error) {
 	defer fault.Wrap(&err, "rollback")
 	now := b.Now().UTC()
 	run = Run{ID: now.Format("20060102-150405.000"), Kind: "rollback", Outcome: Begun, By: b.By, At: now, Steps: []Step{}}
-	unlock, err := Lock(b.State, Holder{PID: os.Getpid(), By: b.By, Why: "rollback", Since: now})
+	unlock, err := ops.Lock(b.State, ops.Holder{PID: os.Getpid(), By: b.By, Why: "rollback", Since: now})
 	if err != nil {
 		run.Outcome, run.Reason = Refused, fault.Message(err)
 		return run, err
@@ -123,7 +124,7 @@ func (b *Rollback) end(ctx context.Context, run Run, err error) (Run, error) {
 // returns the release's name. Without one that is held it is a Conflict.
 func Commit(ctx context.Context, home, state, by string) (name string, err error) {
 	defer fault.Wrap(&err, "commit")
-	unlock, err := Lock(state, Holder{PID: os.Getpid(), By: by, Why: "commit"})
+	unlock, err := ops.Lock(state, ops.Holder{PID: os.Getpid(), By: by, Why: "commit"})
 	if err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package ops_test
+package deploy_test
 
 import (
 	"encoding/json"
@@ -6,9 +6,9 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"navidocs/internal/deploy"
 	"navidocs/internal/egress"
 	"navidocs/internal/fault"
-	"navidocs/internal/ops"
 )
 
 func TestARoomIsTold(t *testing.T) {
@@ -25,18 +25,18 @@ func TestARoomIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := ops.Announcement{Title: "NaviDocs 1.4.0 is being deployed", Lines: []string{"by anna", "was 1.3.2"}}
-	if err := ops.Post(t.Context(), client, room.URL, a); err != nil {
+	a := deploy.Announcement{Title: "NaviDocs 1.4.0 is being deployed", Lines: []string{"by anna", "was 1.3.2"}}
+	if err := deploy.Post(t.Context(), client, room.URL, a); err != nil {
 		t.Fatal(err)
 	}
 	if want := "NaviDocs 1.4.0 is being deployed\nby anna\nwas 1.3.2"; said["text"] != want {
 		t.Errorf("got %q, want %q", said["text"], want)
 	}
 	status = http.StatusForbidden
-	if err := ops.Post(t.Context(), client, room.URL, a); !fault.Is(err, fault.Unavailable) {
+	if err := deploy.Post(t.Context(), client, room.URL, a); !fault.Is(err, fault.Unavailable) {
 		t.Error(err)
 	}
-	if err := ops.Post(t.Context(), client, "http://169.254.169.254/", a); !fault.Is(err, fault.Invalid) {
+	if err := deploy.Post(t.Context(), client, "http://169.254.169.254/", a); !fault.Is(err, fault.Invalid) {
 		t.Error(err)
 	}
 }

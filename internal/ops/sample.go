@@ -137,22 +137,44 @@ func (s Sample) Since(earlier Sample) Sample {
 	}
 }
 
-func (h Histogram) count() float64 { return h[math.Inf(1)] }
+// ErrorShare is how many of the answers were errors of the server, 0 to 1.
+func (s Sample) ErrorShare() float64 { return ratio(s.Errors, s.Requests) }
+
+// FailureShare is how many of the attempts at jobs failed, 0 to 1.
+func (s Sample) FailureShare() float64 { return ratio(s.Failures, s.Jobs) }
+
+func ratio(part, whole float64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return part / whole
+}
+
+// Count is how many were counted.
+func (h Histogram) Count() float64 { return h[math.Inf(1)] }
+
+// Above is how many took longer than a duration, interpolated within its bucket.
+func (h Histogram) Above(d time.Duration) float64 {
+	lower, below := 0.0, 0.0
+	for _, upper := range slices.Sorted(maps.Keys(h)) {
+		if upper >= d.Seconds() {
+			within := (d.Seconds() - lower) / (upper - lower) // 0 in the bucket without an end
+			return h.Count() - below - within*(h[upper]-below)
+		}
+		lower, below = upper, h[upper]
+	}
+	return 0
+}
 
 // P95 is how long 95 of 100 took at most, interpolated within its bucket as
 // Prometheus does; false when nothing was counted.
 func (h Histogram) P95() (time.Duration, bool) {
-	rank := 0.95 * h.count()
+	rank := 0.95 * h.Count()
 	if rank <= 0 {
 		return 0, false
 	}
-	bounds := make([]float64, 0, len(h))
-	for bound := range h {
-		bounds = append(bounds, bound)
-	}
-	slices.Sort(bounds)
 	lower, below := 0.0, 0.0
-	for _, upper := range bounds {
+	for _, upper := range slices.Sorted(maps.Keys(h)) {
 		if n := h[upper]; n >= rank {
 			if math.IsInf(upper, 1) {
 				return seconds(lower), true
@@ -165,68 +187,3 @@ func (h Histogram) P95() (time.Duration, bool) {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// Gate judges a release that has just been promoted, by what it has counted
-// since then and by how the one before it did on the same machine.
-type Gate struct {
-	// Before is what the old release counted in a time like this; it may be empty.
-	Before Sample
-	// MaxErrors is the share of answers that may be errors: 0.05.
-	MaxErrors float64
-	// Slack is how many times slower the machine is now than it was before; 0
-	// means as fast as then.
-	Slack float64
-}
-
-const (
-	// enough is how many answers or jobs are needed to judge by them.
-	enough = 20
-	// slowest is how long 95 of 100 short answers may take on any machine.
-	slowest = 200 * time.Millisecond
-	// slower is how many times longer than under the old release they may take.
-	slower = 1.5
-	// failing is the share of jobs that may fail.
-	failing = 0.2
-)
-
-// Judge returns why the release must go, or "". What is relative to the old
-// release is not judged when the old one did too little to compare with: a slow
-// machine is no fault of a release.
-func (g Gate) Judge(now Sample) string {
-	limit := g.MaxErrors
-	if limit == 0 {
-		limit = 0.05
-	}
-	if share := ratio(now.Errors, now.Requests); now.Requests >= enough && share > limit {
-		return fmt.Sprintf("%.1f %% of %.0f answers are errors of the server (5xx), more than %.0f %%", 100*share, now.Requests, 100*limit)
-	}
-	if why := g.latency(now); why != "" {
-		return why
-	}
-	share, was := ratio(now.Failures, now.Jobs), ratio(g.Before.Failures, g.Before.Jobs)
-	if now.Jobs >= enough && share > max(failing, slower*was) {
-		return fmt.Sprintf("%.0f %% of %.0f attempts at jobs failed; it was %.0f %% before", 100*share, now.Jobs, 100*was)
-	}
-	return ""
-}
-
-func (g Gate) latency(now Sample) string {
-	if now.Short.count() < enough || g.Before.Short.count() < enough {
-		return ""
-	}
-	p95, _ := now.Short.P95()
-	was, _ := g.Before.Short.P95()
-	limit := time.Duration(max(1, g.Slack) * float64(max(slowest, time.Duration(slower*float64(was)))))
-	if p95 <= limit {
-		return ""
-	}
-	return fmt.Sprintf("95 of 100 short answers take up to %s; the limit is %s, and it was %s before",
-		p95.Round(time.Millisecond), limit.Round(time.Millisecond), was.Round(time.Millisecond))
-}
-
-func ratio(part, whole float64) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return part / whole
-}

@@ -1,4 +1,4 @@
-package ops
+package deploy
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/ops"
 	"navidocs/internal/release"
 )
 
@@ -37,11 +38,11 @@ type Deploy struct {
 	// Progress hears of every step when it has ended.
 	Progress func(s Step)
 	Now      func() time.Time
-	Options  DeployOptions
+	Options  Options
 }
 
-// DeployOptions are what the operator says.
-type DeployOptions struct {
+// Options are what the operator says.
+type Options struct {
 	By, ApprovedBy string
 	// NoReview deploys what nobody has reviewed.
 	NoReview bool
@@ -79,7 +80,7 @@ func (d *Deploy) Run(ctx context.Context, path string) (_ Run, err error) {
 	x := &deploy{Deploy: d, run: Run{
 		ID: now.Format("20060102-150405.000"), Kind: "deploy", Outcome: Begun, By: d.Options.By, ApprovedBy: d.Options.ApprovedBy, At: now, Steps: []Step{},
 	}}
-	unlock, err := Lock(d.State, Holder{PID: os.Getpid(), By: d.Options.By, Why: "deploy " + path, Since: now})
+	unlock, err := ops.Lock(d.State, ops.Holder{PID: os.Getpid(), By: d.Options.By, Why: "deploy " + path, Since: now})
 	if err != nil {
 		x.run.Outcome, x.run.Reason = Refused, fault.Message(err)
 		return x.run, err
@@ -198,16 +199,16 @@ func (x *deploy) preflight(ctx context.Context) (string, error) {
 		args = append(args, "--unsigned")
 	}
 	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
-	var found []Finding
+	var found []ops.Finding
 	if json.Unmarshal(out, &found) != nil {
 		return "", err
 	}
 	var failed, warned []string
 	for _, f := range found {
 		switch {
-		case f.Verdict == Fail && !f.Fixed:
+		case f.Verdict == ops.Fail && !f.Fixed:
 			failed = append(failed, fmt.Sprintf("%s: %s; %s", f.Check, f.Text, f.Remedy))
-		case f.Verdict == Warn:
+		case f.Verdict == ops.Warn:
 			warned = append(warned, f.Check)
 		}
 	}
@@ -311,12 +312,12 @@ func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, mo
 	}
 	args := append([]string{"smoke", "--json", "--socket", c.Socket}, more...)
 	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
-	var r SmokeReport
+	var r ops.SmokeReport
 	if json.Unmarshal(out, &r) != nil {
 		return "", err
 	}
 	for _, suite := range r.Suites {
-		if why := suite.Error + suite.Skipped; why != "" && (suite.Error != "" || suite.Name != SuiteJobs) {
+		if why := suite.Error + suite.Skipped; why != "" && (suite.Error != "" || suite.Name != ops.SuiteJobs) {
 			return "", fault.New(fault.Internal, "smoke %s: %s", suite.Name, why)
 		}
 	}

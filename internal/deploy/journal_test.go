@@ -1,4 +1,4 @@
-package ops_test
+package deploy_test
 
 import (
 	"os"
@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
-	"navidocs/internal/ops"
 )
 
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -16,15 +16,15 @@ var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 func TestTheJournalKeepsRunsAsTheyEnded(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
-	j := ops.JournalOf(state)
+	j := deploy.JournalOf(state)
 	if all, err := j.Runs(); err != nil || len(all) != 0 {
 		t.Fatal(all, err)
 	}
-	first := ops.Run{ID: "a", Kind: "deploy", Outcome: ops.Begun, Release: "1.0", At: noon}
-	second := ops.Run{ID: "b", Kind: "rollback", Outcome: ops.Begun, At: noon.Add(time.Hour)}
+	first := deploy.Run{ID: "a", Kind: "deploy", Outcome: deploy.Begun, Release: "1.0", At: noon}
+	second := deploy.Run{ID: "b", Kind: "rollback", Outcome: deploy.Begun, At: noon.Add(time.Hour)}
 	ended := first
-	ended.Outcome, ended.EndedAt = ops.Committed, new(noon.Add(time.Minute))
-	for _, r := range []ops.Run{first, ended, second} {
+	ended.Outcome, ended.EndedAt = deploy.Committed, new(noon.Add(time.Minute))
+	for _, r := range []deploy.Run{first, ended, second} {
 		if err := j.Add(r); err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestTheJournalKeepsRunsAsTheyEnded(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Add(ops.Run{ID: "d", Kind: "deploy", Outcome: ops.Stopped, At: noon}); err != nil {
+	if err := j.Add(deploy.Run{ID: "d", Kind: "deploy", Outcome: deploy.Stopped, At: noon}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := j.Runs()
@@ -59,40 +59,11 @@ func TestTheJournalKeepsRunsAsTheyEnded(t *testing.T) {
 	}
 }
 
-func TestOneAtATimeWorksOnAnInstallation(t *testing.T) {
-	t.Parallel()
-	state := filepath.Join(t.TempDir(), "state")
-	unlock, err := ops.Lock(state, ops.Holder{PID: 42, By: "anna", Why: "deploy 1.4.0", Since: noon})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = ops.Lock(state, ops.Holder{PID: 43, By: "ben"})
-	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "anna (process 42) since 2026-05-01T12:00:00Z: deploy 1.4.0") {
-		t.Errorf("the second one hears: %v", err)
-	}
-	if !ops.Locked(state) {
-		t.Error("the lock is not seen")
-	}
-	if err := unlock(); err != nil {
-		t.Fatal(err)
-	}
-	if ops.Locked(state) {
-		t.Error("the lock is seen after it was given back")
-	}
-	again, err := ops.Lock(state, ops.Holder{PID: 43, By: "ben"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAnIncidentIsClosedWhenPeopleHaveWritten(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
-	s := ops.IncidentsOf(state)
-	in := ops.Incident{At: noon, Duration: 2 * time.Second, Reason: "30.0 % of 20 answers are errors", Release: "1.4.0", Back: "1.3.2", Actions: []string{"promoted", "taken back"}}
+	s := deploy.IncidentsOf(state)
+	in := deploy.Incident{At: noon, Duration: 2 * time.Second, Reason: "30.0 % of 20 answers are errors", Release: "1.4.0", Back: "1.3.2", Actions: []string{"promoted", "taken back"}}
 	first, err := s.Open(in)
 	if err != nil {
 		t.Fatal(err)
