@@ -91,7 +91,7 @@ func (w *walk) walkGuests(t *testing.T, method, path, id string, perm api.Permis
 	for level, c := range w.guests.levels {
 		allowed, f := atBoat(path, id) && level.Role().AtLeast(perm.Role), w.ready
 		if allowed && method != http.MethodGet {
-			f = w.fixture(t)
+			f = w.fixture(t, path+" "+bodies[id])
 			w.verified(t, true)
 			w.give(t, f)
 			w.before(t, method, path, id, &f)

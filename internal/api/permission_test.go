@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ func newWalk(t *testing.T, s *apptest.Server, receiver string) *walk {
 		w.tokens[scope], _ = tokenOf(admin, s, scope)
 	}
 	w.shut = w.shutOut(t, s, admin)
-	w.ready = w.fixture(t)
+	w.ready = w.fixture(t, "")
 	w.ready.imported, w.ready.exported = w.records(t)
 	w.ready.invited, w.ready.member, w.ready.invitation = "invited@example.org", "nobody", "none"
 	w.ready.receipt = w.received(w.roles[account.Admin], w.ready.sale)
@@ -239,47 +240,83 @@ func (w *walk) shutOut(t *testing.T, s *apptest.Server, admin *apptest.Client) m
 	}
 }
 
-// fixture makes fresh rows, so that one caller's change does not spoil the next.
-func (w *walk) fixture(t *testing.T) fixture {
+// fixture makes fresh rows, so that one caller's change does not spoil the next:
+// a boat, and what the words of an operation name; all there is for no words.
+func (w *walk) fixture(t *testing.T, words string) fixture {
 	t.Helper()
 	w.n++
-	c, f := w.roles[account.Admin], fixture{org: string(w.roles[account.Admin].Org)}
+	c, f := w.roles[account.Admin], w.ready
 	id := func(path string, body any) string {
 		var made struct{ ID string }
 		c.Post(path, body, &made)
 		return made.ID
 	}
+	named := func(any ...string) bool {
+		return words == "" || slices.ContainsFunc(any, func(word string) bool { return strings.Contains(words, word) })
+	}
+	f.org = string(c.Org)
 	f.boat = id("/api/boats", map[string]string{"name": "Walked"})
-	f.engine = id("/api/boats/"+f.boat+"/engines", map[string]string{"maker": "Maker"})
-	f.equipment = id("/api/equipment", map[string]string{"boat_id": f.boat, "system_code": "400", "name": "Watermaker"})
-	f.contact = id("/api/contacts", map[string]string{"name": "Walked Yard"})
+	if named("{engine}") {
+		f.engine = id("/api/boats/"+f.boat+"/engines", map[string]string{"maker": "Maker"})
+	}
+	if named("/equipment/") {
+		f.equipment = id("/api/equipment", map[string]string{"boat_id": f.boat, "system_code": "400", "name": "Watermaker"})
+	}
+	if named("/contacts/") {
+		f.contact = id("/api/contacts", map[string]string{"name": "Walked Yard"})
+	}
+	if named("/sales") {
+		f.sale = id("/api/sales", map[string]string{"boat_id": f.boat, "buyer_email": "buyer@example.org"})
+	}
+	if named("/documents/", "DOCUMENT", "/jobs/") {
+		text := c.Upload("note.txt", []byte(strings.Repeat("walked ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
+		f.document, f.job = string(text.ID), text.JobID
+	}
+	if named("/image", "IMAGE") {
+		f.image = string(c.Upload("photo.png", pictureOf(t, w.n), "boat_id="+f.boat, "type=PHO").ID)
+	}
+	if named("{photo}") {
+		other := c.Upload("other.png", pictureOf(t, -w.n), "boat_id="+f.boat, "type=PHO")
+		f.photo = id("/api/boats/"+f.boat+"/photos", map[string]string{"document_id": string(other.ID)})
+	}
+	if named("/warranties/") {
+		w.covered(&f, id)
+	}
+	if named("/webhooks/", "/deliveries/") {
+		w.listening(&f, id)
+	}
+	if named("/home-assistant") {
+		for _, old := range w.connections() {
+			c.Want(http.StatusOK, "DELETE", "/api/integrations/home-assistant/"+old, nil)
+		}
+		f.connection = id("/api/integrations/home-assistant", map[string]string{"url": w.receiver})
+	}
+	return f
+}
+
+// covered gives the fixture's boat a warranty and a claim, with a paper each.
+func (w *walk) covered(f *fixture, id func(string, any) string) {
 	f.warranty = id("/api/warranties", map[string]any{
 		"boat_id": f.boat, "item_name": "Main engine", "provider": "Yanmar", "purchase_date": "2026-01-15", "warranty_period_months": 12,
 	})
 	f.claim = id("/api/warranties/"+f.warranty+"/claims", nil)
-	f.sale = id("/api/sales", map[string]string{"boat_id": f.boat, "buyer_email": "buyer@example.org"})
-	text := c.Upload("note.txt", []byte(strings.Repeat("walked ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
-	picture := c.Upload("photo.png", pictureOf(t, w.n), "boat_id="+f.boat, "type=PHO")
-	f.document, f.image, f.job = string(text.ID), string(picture.ID), text.JobID
 	for _, of := range []string{"", "/claims/" + f.claim} {
-		c.Want(http.StatusCreated, "POST", "/api/warranties/"+f.warranty+of+"/documents", map[string]string{"document_id": f.document, "purpose": "report"})
+		w.roles[account.Admin].Want(http.StatusCreated, "POST", "/api/warranties/"+f.warranty+of+"/documents", map[string]string{"document_id": f.document, "purpose": "report"})
 	}
+}
+
+// listening gives the fixture a webhook with a delivery.
+func (w *walk) listening(f *fixture, id func(string, any) string) {
+	c := w.roles[account.Admin]
 	if w.hook != "" { // an organization has at most twenty; the first stays
 		c.Do("DELETE", "/api/webhooks/"+w.hook, nil)
 	}
 	f.webhook = id("/api/webhooks", map[string]any{"url": w.receiver, "event_types": []string{"listing.failed"}})
-	for _, old := range w.connections() {
-		c.Want(http.StatusOK, "DELETE", "/api/integrations/home-assistant/"+old, nil)
-	}
-	f.connection = id("/api/integrations/home-assistant", map[string]string{"url": w.receiver})
 	var tested struct{ ID string }
 	c.Want(http.StatusOK, "POST", "/api/webhooks/"+f.webhook+"/test", nil).Into(w.s, &tested)
 	if f.delivery = tested.ID; w.ready.webhook != "" {
 		w.hook = f.webhook
 	}
-	other := c.Upload("other.png", pictureOf(t, -w.n), "boat_id="+f.boat, "type=PHO")
-	f.photo = id("/api/boats/"+f.boat+"/photos", map[string]string{"document_id": string(other.ID)})
-	return f
 }
 
 // connections are all but the first, which stays: an organization has at most
@@ -368,7 +405,7 @@ func (w *walk) walkRoles(t *testing.T, method, path, id string, perm api.Permiss
 	for _, role := range allRoles {
 		f := w.ready
 		if method != http.MethodGet && role.AtLeast(perm.Role) {
-			f = w.fixture(t)
+			f = w.fixture(t, path+" "+bodies[id])
 			w.verified(t, true)
 		}
 		if role.AtLeast(perm.Role) {
@@ -411,6 +448,7 @@ func (w *walk) before(t *testing.T, method, path, id string, f *fixture) {
 		w.received(admin, f.sale)
 		admin.Want(http.StatusOK, "POST", "/api/sales/"+f.sale+"/complete", nil)
 	case "make-supplement":
+		admin.Upload("late.txt", []byte(strings.Repeat("late ", w.n)), "boat_id="+f.boat, "type=MAN-EQ")
 		w.received(admin, f.sale)
 	case "accept-package":
 		f.token = w.offered(t)
