@@ -74,7 +74,7 @@ func child(t *testing.T, d *db.DB, stdin io.Reader, env ...string) *exec.Cmd {
 // round starts with the schema of an older release.
 func TestProcessesMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	const rounds, processes = 20, 8
+	const rounds, processes = 6, 8
 	for round := range rounds {
 		testkit.EachEmpty(t, func(t *testing.T, d *db.DB) {
 			t.Helper()
