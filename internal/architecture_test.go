@@ -43,6 +43,8 @@ func imports() map[string]string {
 		"mailbox":                "fault",
 		"mailbox/mailboxtest":    "",
 		"keeper":                 "fault",
+		"https":                  "fault",
+		"https/httpstest":        "",
 		"release":                "fault",
 		"db":                     "fault",
 		"kv":                     "fault",
