@@ -72,7 +72,7 @@ func imports() map[string]string {
 		"backup":                 "config db blob event fault",
 		"ops":                    ops,
 		"deploy":                 "ops release keeper db egress fault",
-		"app":                    "api deploy ops mailbox demo document/extract config " + services + " " + ops,
+		"app":                    "api https deploy ops mailbox demo document/extract config " + services + " " + ops,
 		"chaos":                  "app config account fleet event webhook job db fault",
 		"cli":                    "app chaos api deploy ops backup release keeper config fault db document/extract " + services,
 		"testkit":                "config db blob kv job fault",

@@ -32,7 +32,7 @@ type authority struct {
 	log    *zap.Logger
 }
 
-func newAuthority(c Config, every time.Duration) (*authority, error) {
+func newAuthority(ctx context.Context, c Config, every time.Duration) (*authority, error) {
 	domain, err := idna.Lookup.ToASCII(c.Domain)
 	if err != nil || c.Directory == "" && !public(domain) {
 		return nil, fault.Because(err, fault.Invalid, "no public authority certifies the name %q of APP_BASE_URL: set TLS_CERT_FILE and TLS_KEY_FILE, or ACME_DIRECTORY, or TRUSTED_PROXIES when a proxy in front has the certificate", c.Domain)
@@ -52,7 +52,7 @@ func newAuthority(c Config, every time.Duration) (*authority, error) {
 	})
 	a.issuer = certmagic.NewACMEIssuer(a.magic, a.answers(c))
 	a.magic.Issuers = []certmagic.Issuer{a.issuer}
-	return a, a.load(context.Background()) //nolint:forbidigo // reads files, and no request is there
+	return a, a.load(ctx)
 }
 
 // public says whether a name may be known to the whole internet. Addresses are

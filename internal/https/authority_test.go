@@ -69,7 +69,7 @@ func setup(t *testing.T, validity time.Duration, change func(c *Config, ca *http
 // again is what another process has: nothing but the folder.
 func (s *site) again(t *testing.T) *Certificates {
 	t.Helper()
-	a, err := newAuthority(s.config, 20*time.Millisecond)
+	a, err := newAuthority(t.Context(), s.config, 20*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestATornCertificateIsObtainedAnew(t *testing.T) {
 func TestNamesThatNobodyCertifies(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"localhost", "boat.local", "192.168.1.5", "nas", ""} {
-		_, err := New(Config{Domain: name, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+		_, err := New(t.Context(), Config{Domain: name, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 		if err == nil || !strings.Contains(err.Error(), "TRUSTED_PROXIES") {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -56,13 +56,13 @@ func TestFilesAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	var said bytes.Buffer
 	c := Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), Log: slog.New(slog.NewTextHandler(&said, nil))}
-	if _, err := New(c); err == nil || !strings.Contains(err.Error(), c.CertFile) || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
+	if _, err := New(t.Context(), c); err == nil || !strings.Contains(err.Error(), c.CertFile) || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
 		t.Errorf("no files: %v", err)
 	}
 	cert, key := pair(t, 1)
 	write(t, c.CertFile, cert)
 	write(t, c.KeyFile, key)
-	s, err := New(c)
+	s, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestFilesAreReadAgain(t *testing.T) {
 	s.source.look(t.Context())
 	shows(2)
 	write(t, c.CertFile, []byte("no certificate"))
-	if _, err := New(c); err == nil {
+	if _, err := New(t.Context(), c); err == nil {
 		t.Error("a broken pair was taken at the start")
 	}
 }
@@ -103,7 +103,7 @@ func TestPlainSendsToHTTPS(t *testing.T) {
 	cert, key := pair(t, 1)
 	write(t, c.CertFile, cert)
 	write(t, c.KeyFile, key)
-	s, err := New(c)
+	s, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

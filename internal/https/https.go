@@ -64,13 +64,13 @@ type Certificates struct {
 
 // New reads the certificate that is there, and asks nobody for one. Files that
 // cannot be used are Invalid, and so is a name that no authority would certify.
-func New(c Config) (_ *Certificates, err error) {
+func New(ctx context.Context, c Config) (_ *Certificates, err error) {
 	defer fault.Wrap(&err, "https.New")
 	if c.CertFile != "" || c.KeyFile != "" {
 		f, err := newFiles(c)
 		return &Certificates{source: f, every: filesEvery}, err
 	}
-	a, err := newAuthority(c, authorityEvery)
+	a, err := newAuthority(ctx, c, authorityEvery)
 	return &Certificates{source: a, every: authorityEvery}, err
 }
 

@@ -2,6 +2,7 @@ package https
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,7 +36,7 @@ func other(dir string) int {
 		if _, err := fmt.Scanln(&directory); err != nil {
 			return err
 		}
-		c, err := New(Config{Domain: domain, Dir: dir, Directory: directory, Secure: l[0].Addr(), Plain: l[1].Addr(), Log: slog.New(slog.DiscardHandler)})
+		c, err := New(context.Background(), Config{Domain: domain, Dir: dir, Directory: directory, Secure: l[0].Addr(), Plain: l[1].Addr(), Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
 		}

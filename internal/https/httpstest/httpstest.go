@@ -5,8 +5,7 @@ package httpstest
 import (
 	"crypto/x509"
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +60,7 @@ func New(t *testing.T, o Options) *Authority {
 	if err := hasty(); err != nil {
 		t.Fatal(err)
 	}
-	quiet, store := log.New(io.Discard, "", 0), db.NewMemoryStore()
+	quiet, store := slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo), db.NewMemoryStore()
 	issuer := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: uint64(o.Validity / time.Second)}})
 	asker := va.New(quiet, o.HTTPPort, o.TLSPort, true, names(t), store)
 	wide := wfe.New(quiet, store, asker, issuer, []string{"authority.example"}, true, false, 0, 0)
