@@ -22,20 +22,25 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// systemd itself finds nothing wrong in the unit.
-func TestSystemdTakesTheUnit(t *testing.T) {
+// systemd itself finds nothing wrong in the units.
+func TestSystemdTakesTheUnits(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("SKIPPED: no systemd-analyze")
 	}
-	unit := filepath.Join(t.TempDir(), "navidocs.service")
-	text := strings.ReplaceAll(read(t, "navidocs.service"), "/usr/bin/navidocs", "/bin/true") // a program that is there
-	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	var units []string
+	for _, name := range []string{"navidocs.service", "navidocs.socket"} {
+		unit := filepath.Join(dir, name)
+		text := strings.ReplaceAll(read(t, name), "/usr/bin/navidocs", "/bin/true") // a program that is there
+		if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		units = append(units, unit)
 	}
-	said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
-	if err != nil || strings.Contains(string(said), "navidocs.service") {
+	said, err := exec.CommandContext(t.Context(), analyze, append([]string{"verify", "--man=no"}, units...)...).CombinedOutput()
+	if err != nil || strings.Contains(string(said), "navidocs.s") {
 		t.Errorf("%v: %s", err, said)
 	}
 }

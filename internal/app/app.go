@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
 	"navidocs/internal/account"
 	"navidocs/internal/api"
 	"navidocs/internal/archive"
@@ -33,9 +31,9 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/https"
 	"navidocs/internal/integration"
 	"navidocs/internal/job"
-	"navidocs/internal/keeper"
 	"navidocs/internal/kv"
 	"navidocs/internal/notify"
 	"navidocs/internal/ops"
@@ -88,6 +86,8 @@ type App struct {
 	closers  []func() error
 	ready    atomic.Bool
 	migrator *db.Migrator
+	// certificates are those of a server that speaks HTTPS itself, once it serves.
+	certificates atomic.Pointer[https.Certificates]
 	// SetupCode lets the first user in; empty once there are users.
 	SetupCode string
 }
@@ -257,10 +257,10 @@ func baseURL(c config.Config) string {
 	switch {
 	case c.App.URL != "":
 		return c.App.URL
-	case c.Server.TLSCert != "":
-		return fmt.Sprintf("https://localhost:%d", c.Server.Port)
+	case c.HTTPS():
+		return fmt.Sprintf("https://localhost:%d", c.Port())
 	}
-	return fmt.Sprintf("http://localhost:%d", c.Server.Port)
+	return fmt.Sprintf("http://localhost:%d", c.Port())
 }
 
 func (a *App) newWebhooks(client *egress.Client) error {
@@ -378,22 +378,6 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// Parts say what a process runs.
-type Parts struct{ API, Worker bool }
-
-// Run serves on the listener and works jobs until ctx ends, lets what is in hand
-// finish, and closes the App.
-func (a *App) Run(ctx context.Context, parts Parts, listener net.Listener) error {
-	p := keeper.Process{Close: a.Close, Log: a.options.Log}
-	if parts.API {
-		p.Listener, p.Server, p.Ready = listener, a.server(), a.ready.Store
-	}
-	if parts.Worker {
-		p.Work = a.work
-	}
-	return p.Run(ctx)
-}
-
 // work works the jobs, keeps the devices of Home Assistants and remembers what
 // this process has counted, until ctx ends or one of them fails.
 func (a *App) work(ctx context.Context) error {
@@ -414,47 +398,6 @@ func (a *App) work(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Shift serves and works as a keeper says until ctx ends or the keeper does, lets
-// what is in hand finish, and closes the App.
-func (a *App) Shift(ctx context.Context, post *keeper.Post) error {
-	s := keeper.Shift{
-		Home: a.options.Config.Home, Post: post, Server: a.server, Ready: a.ready.Store, Work: a.work, Close: a.Close, Log: a.options.Log,
-	}
-	return s.Run(ctx)
-}
-
-func (a *App) server() *http.Server {
-	return &http.Server{
-		Handler: a.API.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 120 * time.Second, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(a.options.Log.Handler(), slog.LevelWarn),
-	}
-}
-
-// Listen takes the socket that systemd or a parent passes (sd_listen_fds(3)),
-// the first of several, or else opens the address that the configuration names.
-func Listen(ctx context.Context, c config.Config) (net.Listener, error) {
-	if passed := activation.Files(true); len(passed) > 0 {
-		return inherited(passed)
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", c.Address())
-	if err != nil {
-		return nil, fault.Because(err, fault.Unavailable, "cannot listen on %s: is another server running? Set PORT to another one", c.Address())
-	}
-	return l, nil
-}
-
-func inherited(passed []*os.File) (net.Listener, error) {
-	l, err := net.FileListener(passed[0])
-	for _, f := range passed { // the listener has a descriptor of its own
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		return nil, fault.Because(err, fault.Invalid, "%s, which was passed by LISTEN_FDS, is no listening socket: use ListenStream= in the unit, or unset LISTEN_FDS", passed[0].Name())
-	}
-	return l, nil
-}
-
 // NewLog makes the process's logger: JSON, a line a record.
 func NewLog(w io.Writer, level string) *slog.Logger {
 	var l slog.Level
@@ -471,6 +414,9 @@ func (a *App) Describe(address net.Addr) string {
 		port = "3000"
 	}
 	text := fmt.Sprintf("NaviDocs is at http://localhost:%s\n", port)
+	if a.options.Config.HTTPS() && address.Network() == "tcp" {
+		text = fmt.Sprintf("NaviDocs is at %s, on port %s\n", baseURL(a.options.Config), port)
+	}
 	if a.SetupCode != "" {
 		text += fmt.Sprintf("It has no users yet. Register the first one with the setup code %s\n", a.SetupCode)
 	}

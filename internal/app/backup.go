@@ -121,7 +121,7 @@ func (a *App) smoke(ctx context.Context, c config.Config) (err error) {
 	}
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- child.Run(serving, Parts{API: true}, listener) }()
+	go func() { ended <- child.Run(serving, Parts{API: true}, []net.Listener{listener}) }()
 	tried, err := ops.Smoke(ctx, deploy.SocketClient(socket), "http://navidocs", ops.SmokeOptions{Token: child.ProbeToken(), NoJobs: true})
 	err = errors.Join(err, tried.Err())
 	stop()

@@ -42,7 +42,7 @@ func run(t *testing.T, o apptest.Options, parts app.Parts) *running {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &running{a, l.Addr().String(), stop, make(chan error, 1)}
 	go func() {
-		r.ended <- a.Run(ctx, parts, l)
+		r.ended <- a.Run(ctx, parts, []net.Listener{l})
 		close(r.ended)
 	}()
 	t.Cleanup(func() { stop(); <-r.ended })
@@ -169,17 +169,21 @@ func TestListenOnAUsedPort(t *testing.T) {
 	}
 }
 
-// listenEnv makes TestListenTakesThePassedSocket the process that was passed one.
+// listenEnv makes TestListenTakesThePassedSockets the process that was passed one.
 const listenEnv = "NAVIDOCS_TEST_LISTEN_CHILD"
 
-func TestListenTakesThePassedSocket(t *testing.T) {
+func TestListenTakesThePassedSockets(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(listenEnv) != "" {
-		l, err := app.Listen(t.Context(), config.Config{})
+		all, err := app.Listen(t.Context(), config.Config{})
 		if err != nil {
 			t.Fatal("heard: " + err.Error())
 		}
-		t.Logf("heard: %s, environment left: %q", l.Addr(), os.Getenv("LISTEN_FDS")+os.Getenv("LISTEN_PID"))
+		var heard []string
+		for _, l := range all {
+			heard = append(heard, l.Addr().String())
+		}
+		t.Logf("heard: %s, environment left: %q", heard, os.Getenv("LISTEN_FDS")+os.Getenv("LISTEN_PID"))
 		return
 	}
 	if _, err := os.Stat("/bin/sh"); err != nil {
@@ -196,6 +200,16 @@ func TestListenTakesThePassedSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
+	second, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	other, err := second.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -205,10 +219,10 @@ func TestListenTakesThePassedSocket(t *testing.T) {
 		passed []*os.File
 		want   string
 	}{
-		{[]*os.File{socket, file}, "heard: " + l.Addr().String() + `, environment left: ""`},
-		{[]*os.File{file}, "is no listening socket: use ListenStream="},
+		{[]*os.File{socket, other}, "heard: [" + l.Addr().String() + " " + second.Addr().String() + `], environment left: ""`},
+		{[]*os.File{socket, file}, "is no listening socket: use ListenStream="},
 	} {
-		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" -test.v -test.run '^TestListenTakesThePassedSocket$'`, os.Args[0])
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" -test.v -test.run '^TestListenTakesThePassedSockets$'`, os.Args[0])
 		cmd.Env = append(os.Environ(), listenEnv+"=1", fmt.Sprintf("LISTEN_FDS=%d", len(c.passed)))
 		cmd.ExtraFiles = c.passed
 		out, _ := cmd.CombinedOutput() // what it says counts

@@ -44,7 +44,7 @@ func (c collector) Collect(seen chan<- prometheus.Metric) { c(seen) }
 func (a *App) look(ctx context.Context, seen sink) {
 	var group sync.WaitGroup
 	for _, probe := range []func(context.Context, sink){
-		a.seeParts, a.seeQueue, a.seeDatabase, a.seeBackups, a.seeDisk, seeMemory, seeCPU,
+		a.seeParts, a.seeQueue, a.seeDatabase, a.seeBackups, a.seeDisk, a.seeCertificate, seeMemory, seeCPU,
 	} {
 		group.Go(func() { probe(ctx, seen) })
 	}
@@ -135,6 +135,29 @@ func (a *App) diskUsed(ctx context.Context) (share float64, ok bool) {
 		return 0, false
 	}
 	return u.UsedPercent / 100, true
+}
+
+// seeCertificate is about a server that speaks HTTPS itself: without a certificate
+// nothing of it is left.
+func (a *App) seeCertificate(_ context.Context, s sink) {
+	if !a.options.Config.HTTPS() {
+		return
+	}
+	left, share := a.certificateLeft()
+	s.gauge("navidocs_certificate_days", "Days until the certificate expires that the server shows, 0 without one.", left.Hours()/24)
+	s.gauge("navidocs_certificate_left_ratio", "How much of the certificate's life is left, 0 to 1; it is renewed at a third.", share)
+}
+
+// certificateLeft is how long the certificate is good that the server shows, and
+// what share of its whole life that is.
+func (a *App) certificateLeft() (left time.Duration, share float64) {
+	c := a.certificates.Load()
+	if c == nil || c.Leaf() == nil {
+		return 0, 0
+	}
+	leaf := c.Leaf()
+	left = max(0, leaf.NotAfter.Sub(a.options.Now()))
+	return left, min(1, left.Seconds()/max(1, leaf.NotAfter.Sub(leaf.NotBefore).Seconds()))
 }
 
 func seeMemory(ctx context.Context, s sink) {

@@ -32,5 +32,9 @@ func (a *App) Status(ctx context.Context) (s deploy.ServerStatus, err error) {
 	}
 	s.DiskUsed, _ = a.diskUsed(ctx)
 	s.MemoryUsed, _ = memoryUsed(ctx)
+	if a.certificates.Load() != nil {
+		left, _ := a.certificateLeft()
+		s.CertificateDays = new(left.Hours() / 24)
+	}
 	return s, nil
 }

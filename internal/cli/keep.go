@@ -49,22 +49,22 @@ func (c *cli) keep(ctx context.Context) error {
 	return k.Run(ctx)
 }
 
-// listen opens the public socket, or takes the one that systemd passes.
-func listen(ctx context.Context, cfg config.Config) ([]*os.File, error) {
-	l, err := app.Listen(ctx, cfg)
-	if err != nil {
-		return nil, err
+// listen opens the public sockets, or takes those that systemd passes.
+func listen(ctx context.Context, cfg config.Config) (files []*os.File, err error) {
+	all, err := app.Listen(ctx, cfg)
+	for _, l := range all {
+		defer l.Close() //nolint:errcheck // the file has a descriptor of its own
+		socket, ok := l.(interface{ File() (*os.File, error) })
+		if !ok {
+			return files, fault.New(fault.Unsupported, "%s cannot be passed on: run navidocs serve --alone", l.Addr())
+		}
+		f, err := socket.File()
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
 	}
-	defer l.Close() //nolint:errcheck // the file has a descriptor of its own
-	socket, ok := l.(interface{ File() (*os.File, error) })
-	if !ok {
-		return nil, fault.New(fault.Unsupported, "%s cannot be passed on: run navidocs serve --alone", l.Addr())
-	}
-	f, err := socket.File()
-	if err != nil {
-		return nil, err
-	}
-	return []*os.File{f}, nil
+	return files, err
 }
 
 // program is a release's: of the folder that is named, of the current one, or
@@ -98,11 +98,11 @@ func (c *cli) server() *cobra.Command {
 			if post == nil {
 				return usageError{errors.New("server is started by navidocs serve; see navidocs serve --help")}
 			}
-			address, err := post.Address()
+			sockets, err := post.Addresses()
 			if err != nil {
 				return err
 			}
-			return c.built(cmd.Context(), address, func(ctx context.Context, a *app.App) error { return a.Shift(ctx, post) })
+			return c.built(cmd.Context(), sockets[0], func(ctx context.Context, a *app.App) error { return a.Shift(ctx, post) })
 		},
 	}
 }

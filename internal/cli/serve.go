@@ -53,14 +53,19 @@ func (c *cli) run(cmd *cobra.Command, parts app.Parts, demo bool) error {
 	if err != nil {
 		return err
 	}
+	if demo {
+		cfg = cfg.Local()
+	}
 	ctx := cmd.Context()
-	var listener net.Listener
+	var listeners []net.Listener
 	if parts.API {
 		// Before anything else: a port in use is the commonest mistake.
-		if listener, err = app.Listen(ctx, cfg); err != nil {
+		if listeners, err = app.Listen(ctx, cfg); err != nil {
 			return err
 		}
-		defer listener.Close() //nolint:errcheck // the server has closed it
+		for _, l := range listeners {
+			defer l.Close() //nolint:errcheck // the server has closed it
+		}
 	}
 	a, err := c.open(ctx, cfg)
 	if err != nil {
@@ -74,7 +79,7 @@ func (c *cli) run(cmd *cobra.Command, parts app.Parts, demo bool) error {
 	}
 	var address net.Addr
 	if parts.API {
-		address = listener.Addr()
+		address = listeners[0].Addr()
 	}
 	if err := c.greet(a, address); err != nil {
 		return err
@@ -82,5 +87,5 @@ func (c *cli) run(cmd *cobra.Command, parts app.Parts, demo bool) error {
 	if demo {
 		fmt.Fprintf(c.env.Stdout, "Demo: sign in as %s with the password %s\n", app.DemoEmail, app.DemoPassword)
 	}
-	return a.Run(ctx, parts, listener)
+	return a.Run(ctx, parts, listeners)
 }

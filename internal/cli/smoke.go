@@ -85,14 +85,14 @@ func (t smokeTarget) reach(cfg config.Config) (base string, client *http.Client,
 		}
 		return u.Scheme + "://" + u.Host, client, isLoopback(u.Hostname()), nil
 	}
-	address := net.JoinHostPort(localHost(cfg), strconv.Itoa(cfg.Server.Port))
+	address := net.JoinHostPort(localHost(cfg), strconv.Itoa(cfg.Port()))
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return d.DialContext(ctx, network, address)
 	}
-	if cfg.Server.TLSCert == "" {
+	if !cfg.HTTPS() {
 		return "http://" + address, client, true, nil
 	}
-	base = "https://" + net.JoinHostPort("localhost", strconv.Itoa(cfg.Server.Port))
+	base = "https://" + net.JoinHostPort("localhost", strconv.Itoa(cfg.Port()))
 	if u, err := url.Parse(cfg.App.URL); err == nil && u.Scheme == "https" { // whom the certificate is for
 		base = "https://" + u.Host
 	}

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"navidocs/internal/config"
 	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
 )
@@ -24,7 +27,7 @@ func (c *cli) status() *cobra.Command {
 				return err
 			}
 			for {
-				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), fmt.Sprintf("http://127.0.0.1:%d", cfg.Server.Port), time.Now())
+				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), ownAddress(cfg), time.Now())
 				if err != nil {
 					return err
 				}
@@ -47,6 +50,15 @@ func (c *cli) status() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds")
 	return cmd
+}
+
+// ownAddress is where the server of this machine answers.
+func ownAddress(cfg config.Config) string {
+	scheme := "http"
+	if cfg.HTTPS() {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(localHost(cfg), strconv.Itoa(cfg.Port()))
 }
 
 // up is the error of an installation that does not serve.

@@ -55,10 +55,12 @@ type App struct {
 // Server says where to listen and whom to believe.
 type Server struct {
 	Listen         string         `env:"LISTEN" kind:"host" help:"host or address to listen on; when unset, all of them"`
-	Port           int            `env:"PORT" default:"3000" kind:"int" of:"1 65535" help:"TCP port to listen on"`
-	TLSCert        string         `env:"TLS_CERT_FILE" kind:"path" help:"certificate chain (PEM); with it the server speaks HTTPS"`
+	Port           int            `env:"PORT" default:"3000" kind:"int" of:"1 65535" help:"TCP port to listen on; when unset and the server speaks HTTPS itself, 443"`
+	HTTPPort       int            `env:"HTTP_PORT" default:"80" kind:"int" of:"0 65535" help:"TCP port that sends plain HTTP to HTTPS, where the server speaks HTTPS itself; 0 for none"`
+	TLSCert        string         `env:"TLS_CERT_FILE" kind:"path" help:"certificate chain (PEM); with it the server speaks HTTPS. Read again when it changes. When unset, APP_BASE_URL is https and no TRUSTED_PROXIES are named, the server obtains a certificate itself"`
 	TLSKey         string         `env:"TLS_KEY_FILE" kind:"path" help:"private key of the certificate (PEM)"`
-	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" kind:"networks" help:"proxies (addresses or networks) whose X-Forwarded-For is believed"`
+	ACMEDirectory  string         `env:"ACME_DIRECTORY" kind:"web" help:"authority (ACME) that the server obtains its certificate from; when unset, Let's Encrypt"`
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" kind:"networks" help:"proxies (addresses or networks) in front of the server: their X-Forwarded-For is believed, and they have the certificate"`
 	CORSOrigins    []string       `env:"CORS_ORIGIN" kind:"origins" help:"other origins whose pages may call the API"`
 	MetricsToken   string         `env:"METRICS_TOKEN" kind:"key" secret:"yes" help:"token that opens /metrics to other machines"`
 }
@@ -195,10 +197,45 @@ type Unused struct {
 // Production reports whether this installation holds real papers.
 func (c Config) Production() bool { return c.App.Env == "production" }
 
+// HTTPS reports whether the server speaks HTTPS itself: with files that hold the
+// certificate, or with one that it obtains, where no proxy in front has it.
+func (c Config) HTTPS() bool {
+	return c.Server.TLSCert != "" || strings.HasPrefix(c.App.URL, "https://") && len(c.Server.TrustedProxies) == 0
+}
+
+// Local is the configuration of a server for this machine alone, which has no
+// name that a certificate could be for.
+func (c Config) Local() Config {
+	c.Server.TLSCert, c.Server.TLSKey = "", ""
+	if strings.HasPrefix(c.App.URL, "https://") {
+		c.App.URL = ""
+	}
+	return c
+}
+
+// Port is what the server listens on.
+func (c Config) Port() int {
+	if c.HTTPS() && c.origin["PORT"] == "" {
+		return 443
+	}
+	return c.Server.Port
+}
+
 // Address is what the server listens on.
 func (c Config) Address() string {
-	return net.JoinHostPort(c.Server.Listen, strconv.Itoa(c.Server.Port))
+	return net.JoinHostPort(c.Server.Listen, strconv.Itoa(c.Port()))
 }
+
+// PlainAddress is what sends plain HTTP to HTTPS, false when nothing does.
+func (c Config) PlainAddress() (string, bool) {
+	if !c.HTTPS() || c.Server.HTTPPort == 0 {
+		return "", false
+	}
+	return net.JoinHostPort(c.Server.Listen, strconv.Itoa(c.Server.HTTPPort)), true
+}
+
+// CertificateDir is the folder of the certificates that the server obtains.
+func (c Config) CertificateDir() string { return filepath.Join(c.DataDir(), "certificates") }
 
 // SmokeEvery is how often the server tries itself, 0 for never: unless it was
 // asked to, only where people rely on it.

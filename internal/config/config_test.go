@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -88,6 +89,15 @@ func TestTableIsSound(t *testing.T) {
 	}
 }
 
+// https says whether the server speaks HTTPS itself, and on which ports.
+func https(c Config) any {
+	plain := "none"
+	if address, ok := c.PlainAddress(); ok {
+		plain = strings.TrimPrefix(address, ":")
+	}
+	return fmt.Sprintf("%t %d %s", c.HTTPS(), c.Port(), plain)
+}
+
 func TestValues(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -126,6 +136,13 @@ func TestValues(t *testing.T) {
 		"blob folder":            {[]string{"BLOB_URL=file://blobs"}, func(c Config) any { return c.Storage.Blobs }, home + "/blobs"},
 		"redis socket":           {[]string{"REDIS_URL=unix:///run/redis.sock"}, func(c Config) any { return c.Storage.Redis }, "unix:///run/redis.sock"},
 		"address":                {[]string{"LISTEN=::1", "PORT=80"}, func(c Config) any { return c.Address() }, "[::1]:80"},
+		"https by itself":        {[]string{"APP_BASE_URL=https://b.example"}, https, "true 443 80"},
+		"https from files":       {[]string{"TLS_CERT_FILE=c", "TLS_KEY_FILE=k", "TRUSTED_PROXIES=127.0.0.1"}, https, "true 443 80"},
+		"https on other ports":   {[]string{"APP_BASE_URL=https://b.example", "PORT=3000", "HTTP_PORT=8080"}, https, "true 3000 8080"},
+		"https alone":            {[]string{"APP_BASE_URL=https://b.example", "PORT=8443", "HTTP_PORT=0"}, https, "true 8443 none"},
+		"https by a proxy":       {[]string{"APP_BASE_URL=https://b.example", "TRUSTED_PROXIES=127.0.0.1"}, https, "false 3000 none"},
+		"no https":               {[]string{"APP_BASE_URL=http://b.example"}, https, "false 3000 none"},
+		"https of a demo":        {[]string{"APP_BASE_URL=https://b.example", "TLS_CERT_FILE=c", "TLS_KEY_FILE=k"}, func(c Config) any { return https(c.Local()) }, "false 3000 none"},
 		"contact":                {[]string{"VAPID_SUBJECT=mailto:a@b.example"}, func(c Config) any { return c.Notify.VAPIDSubject }, "mailto:a@b.example"},
 		"contact page":           {[]string{"VAPID_SUBJECT=https://b.example"}, func(c Config) any { return c.Notify.VAPIDSubject }, "https://b.example"},
 		"age":                    {[]string{"BACKUP_RECIPIENT=age1" + strings.Repeat("q", 58)}, func(c Config) any { return len(c.Backup.Recipient) }, 62},

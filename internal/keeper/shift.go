@@ -22,16 +22,22 @@ type Post struct {
 	control   net.Conn
 }
 
-// Address is where the first public socket listens.
-func (p *Post) Address() (net.Addr, error) {
+// Addresses are where the public sockets listen, at least one.
+func (p *Post) Addresses() (all []net.Addr, err error) {
 	if len(p.Listeners) == 0 {
 		return nil, fault.New(fault.Invalid, "the keeper has passed no socket")
 	}
-	l, err := net.FileListener(p.Listeners[0])
-	if err != nil {
-		return nil, err
+	for _, f := range p.Listeners {
+		l, err := net.FileListener(f)
+		if err == nil {
+			all = append(all, l.Addr())
+			err = l.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return l.Addr(), l.Close()
+	return all, nil
 }
 
 // Shift is the child's side: a server that answers on a private socket as long
@@ -41,8 +47,13 @@ type Shift struct {
 	// Home is the installation's folder.
 	Home string
 	Post *Post
-	// Server makes a server; each period of serving has one of its own.
-	Server func() *http.Server
+	// Server makes the server of a public socket, by its place in Post; each
+	// period of serving has one of its own. The private socket has the first one,
+	// without its TLSConfig.
+	Server func(socket int) *http.Server
+	// Beside is done for as long as it serves in public, and returns when its
+	// context ends; may be nil. It begins again with each period.
+	Beside func(context.Context) error
 	// Ready is told whether new requests are welcome; may be nil.
 	Ready func(bool)
 	// Work is as in Process, and is called again after it returned.
@@ -79,7 +90,7 @@ func (s *Shift) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
-	s.parts.Go(func() { s.part(s.process(l, nil).Run(ctx)) })
+	s.parts.Go(func() { s.part(s.process(0, l, nil).Run(ctx)) })
 	if err := s.say(report{Hello: &hello{Socket: path, State: stateVersion}}); err == nil { // else the keeper has died
 		go s.obey(ctx, stop)
 		select {
@@ -162,9 +173,10 @@ func (s *Shift) turn(ctx context.Context, d *duty, on bool, begin func() (off fu
 	return err
 }
 
-// process serves on a listener; drains is told when it has begun to drain.
-func (s *Shift) process(l net.Listener, drains func()) *Process {
-	server := s.Server()
+// process serves on the listener of a socket; drains is told when it has begun
+// to drain, and is nil for the private one.
+func (s *Shift) process(socket int, l net.Listener, drains func()) *Process {
+	server := s.Server(socket)
 	if drains == nil {
 		server.TLSConfig = nil // the private socket needs none
 	}
@@ -187,10 +199,13 @@ func (s *Shift) serve(ctx context.Context) (off func(), err error) {
 	}
 	period, end := context.WithCancel(context.WithoutCancel(ctx))
 	var draining sync.WaitGroup
-	for _, l := range listeners {
+	for i, l := range listeners {
 		draining.Add(1)
-		p := s.process(l, sync.OnceFunc(draining.Done))
+		p := s.process(i, l, sync.OnceFunc(draining.Done))
 		s.parts.Go(func() { s.part(p.Run(period)) })
+	}
+	if s.Beside != nil {
+		s.parts.Go(func() { s.part(s.Beside(period)) })
 	}
 	s.ready(true)
 	return func() { end(); draining.Wait(); s.ready(false) }, nil

@@ -44,6 +44,7 @@ func panels() []panel {
 		{"Jobs, p95", "s", 5, []query{{quantile("0.95", "navidocs_job_duration_seconds_bucket", "le, kind"), "{{kind}}"}}},
 		{"Jobs by outcome", "ops", 0, []query{{`sum by (outcome) (rate(navidocs_job_duration_seconds_count[5m]))`, "{{outcome}}"}}},
 		{"Backups: age", "s", 26 * 3600, []query{{`navidocs_backup_age_seconds`, "newest verified"}, {`navidocs_backup_drill_age_seconds`, "last drill"}}},
+		{"Certificate, days left", "none", 0, []query{{`navidocs_certificate_days`, "days"}}},
 
 		{"Processors", "percentunit", .8, []query{{
 			`sum by (instance) (rate(navidocs_machine_cpu_seconds_total{mode="busy"}[5m])) / sum by (instance) (navidocs_machine_cpus)`, "busy",

@@ -29,7 +29,7 @@ type exported map[string]map[string][]string
 // itself.
 func scrape(t *testing.T) exported {
 	t.Helper()
-	s := apptest.New(t, apptest.Options{Settings: []string{"SMOKE_INTERVAL=1h"}})
+	s := apptest.New(t, apptest.Options{Settings: []string{"SMOKE_INTERVAL=1h", "APP_BASE_URL=https://papers.example"}})
 	c := s.User("ada@example.org", "", "")
 	c.Read(c.Upload("a.txt", []byte("all is well")).ID)
 	testkit.Eventually(t, func() error { // the attempt is counted after its effect is seen
@@ -209,7 +209,7 @@ func TestThresholds(t *testing.T) {
 		"NaviDocsDown": `up{job="navidocs"} == 0`, "NaviDocsErrors": "> 0.01", "NaviDocsErrorBudgetBurnsFast": "ratio_1h > 14.4 * 0.001",
 		"NaviDocsErrorBudgetBurns": "ratio_6h > 6 * 0.001", "NaviDocsSlowAPI": "> 0.2", "NaviDocsSlowDatabase": "> 0.1", "NaviDocsSlowJobs": "> 5",
 		"NaviDocsProcessorBusy": "> 0.80", "NaviDocsMemoryFull": "> 0.85", "NaviDocsDiskFull": "> 0.90", "NaviDocsBackupLate": "> 26 * 3600",
-		"NaviDocsDrillLate": "> 8 * 86400", "NaviDocsQueueStuck": "navidocs_queue_oldest_seconds > 600",
+		"NaviDocsCertificateLate": "left_ratio < 0.25", "NaviDocsCertificateExpires": "navidocs_certificate_days < 1", "NaviDocsDrillLate": "> 8 * 86400", "NaviDocsQueueStuck": "navidocs_queue_oldest_seconds > 600",
 	} {
 		if !strings.Contains(all[alert], want) {
 			t.Errorf("%s is %q, want %s", alert, all[alert], want)

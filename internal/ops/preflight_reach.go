@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -44,7 +45,14 @@ func (p *Preflight) tls(ctx context.Context) (Finding, error) {
 	case u.Scheme != "https":
 		return skip("people do not reach this server by HTTPS: neither TLS_CERT_FILE nor an https address in APP_BASE_URL")
 	}
-	leaf, err := p.shown(ctx, u)
+	at := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443"))
+	if c.HTTPS() { // by this machine's own name, which a router may not lead back
+		at = net.JoinHostPort(p.here(), strconv.Itoa(c.Port()))
+	}
+	leaf, err := p.shown(ctx, at, u.Hostname())
+	if err != nil && c.HTTPS() {
+		return warn("let "+u.Hostname()+" lead to this machine, with ports 443 and 80 open, and start navidocs serve, which obtains one: its log says what is in the way", "no certificate is shown at %s: %s", at, err)
+	}
 	if err != nil {
 		return warn("start what answers there; before a first deploy nothing does", "no certificate is shown at %s: %s", c.App.URL, err)
 	}
@@ -62,16 +70,21 @@ func (p *Preflight) tls(ctx context.Context) (Finding, error) {
 	return f, nil
 }
 
-// shown are the certificates that a server shows, whatever they are.
-func (p *Preflight) shown(ctx context.Context, u *url.URL) ([]*x509.Certificate, error) {
+// here is where a server of this machine is reached.
+func (p *Preflight) here() string {
+	host := p.Config.Server.Listen
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "localhost"
+	}
+	return host
+}
+
+// shown are the certificates that a server shows for a name, whatever they are.
+func (p *Preflight) shown(ctx context.Context, at, name string) ([]*x509.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
-	port := u.Port()
-	if port == "" {
-		port = "443"
-	}
-	d := tls.Dialer{Config: &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true}} //nolint:gosec // judged afterwards, to say what is wrong
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	d := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}} //nolint:gosec // judged afterwards, to say what is wrong
+	conn, err := d.DialContext(ctx, "tcp", at)
 	if err != nil {
 		return nil, err
 	}
@@ -200,15 +213,11 @@ func unreached(ctx context.Context, client *egress.Client, hosts []string) (lost
 
 // services asks the server of this machine how it is.
 func (p *Preflight) services(ctx context.Context) (Finding, error) {
-	c := p.Config.Server
-	host, scheme := c.Listen, "http"
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	if c.TLSCert != "" {
+	scheme := "http"
+	if p.Config.HTTPS() {
 		scheme = "https"
 	}
-	address := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(c.Port))
+	address := scheme + "://" + net.JoinHostPort(p.here(), strconv.Itoa(p.Config.Port()))
 	h, err := askHealth(ctx, address)
 	switch {
 	case err != nil:

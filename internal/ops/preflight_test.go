@@ -395,15 +395,19 @@ func TestPreflightOfAProxysCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := configured(t, "APP_BASE_URL=https://localhost:"+port)
-	demand(t, find(t, p, "tls"), ops.Fail, "browsers refuse", "authority")
-	p.Roots = x509.NewCertPool()
-	p.Roots.AddCert(pair.Leaf)
-	demand(t, find(t, p, "tls"), ops.Pass, "80 more days", "")
+	proxied := configured(t, "APP_BASE_URL=https://localhost:"+port, "TRUSTED_PROXIES=127.0.0.1", "PORT=1")
+	itself := configured(t, "APP_BASE_URL=https://localhost", "LISTEN=127.0.0.1", "PORT="+port)
+	for _, p := range []*ops.Preflight{proxied, itself} {
+		demand(t, find(t, p, "tls"), ops.Fail, "browsers refuse", "authority")
+		p.Roots = x509.NewCertPool()
+		p.Roots.AddCert(pair.Leaf)
+		demand(t, find(t, p, "tls"), ops.Pass, "80 more days", "")
+	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	demand(t, find(t, p, "tls"), ops.Warn, "no certificate is shown", "start")
+	demand(t, find(t, proxied, "tls"), ops.Warn, "no certificate is shown", "start what answers")
+	demand(t, find(t, itself, "tls"), ops.Warn, "no certificate is shown at 127.0.0.1:"+port, "ports 443 and 80")
 }
 
 // Keys that are gone are told while there is something that they opened; what
