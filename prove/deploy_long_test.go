@@ -90,6 +90,7 @@ func (in *installation) fromAfar(how string, transport func() *http.Transport) {
 	u.more(int64(*rate))
 	u.leave()
 	p.read()
+	in.rest(c)
 	in.end(syscall.SIGTERM)
 	in.holds(u)
 	inspect(t, in.server).all(len(p.sent))
@@ -181,7 +182,6 @@ func (p *papers) read() {
 			p.u.t.Errorf("%s is %s: %s", d.FileName, d.Status, d.Error)
 		}
 	}
-	wait(p.u.t, time.Minute, p.u.c.idle)
 }
 
 // unread are those that are not read yet.
@@ -248,6 +248,7 @@ func TestTwentyKillsOfTheServer(t *testing.T) {
 	}
 	u.leave()
 	p.read()
+	in.rest(u.c)
 	restarts := in.status().Keeper.Restarts
 	in.end(syscall.SIGTERM)
 	in.holds(u)

@@ -21,8 +21,8 @@ func TestFiveDeploysFailNoRequest(t *testing.T) {
 	const deploys = 5
 	in := install(t)
 	u := &users{t: t, c: register(t, in.url), url: in.url, pace: 100 * time.Millisecond}
-	u.arrive(10, &http.Transport{})
-	u.arrive(10, &http.Transport{DisableKeepAlives: true})
+	u.arrive(4, &http.Transport{})
+	u.arrive(4, &http.Transport{DisableKeepAlives: true})
 	var all []time.Duration
 	for range deploys {
 		run := in.deploy(in.release(), "2s")
@@ -32,8 +32,8 @@ func TestFiveDeploysFailNoRequest(t *testing.T) {
 	if last.Standing != "provisional" || last.Current != last.Last.Release {
 		t.Errorf("the status: %s %s, current %s", last.Standing, last.Last.Release, last.Current)
 	}
-	hung := in.hang()
 	u.leave()
+	hung := in.hang()
 	in.end(syscall.SIGTERM)
 	in.holds(u)
 	if !t.Failed() {

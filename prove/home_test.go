@@ -84,9 +84,3 @@ func (h *home) backups() (all []backup.Entry) {
 	}
 	return all
 }
-
-func addLine(ctx context.Context, tx *db.Tx, detail string) error {
-	_, err := tx.Exec(ctx, "INSERT INTO audit_log (id, action, subject_kind, subject_id, detail, at) VALUES ($1, 'made', 'boat', 'x', $2, $3)",
-		db.NewID(), detail, db.Micros(tx.Now()))
-	return err
-}

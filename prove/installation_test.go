@@ -4,6 +4,7 @@ package prove_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,6 +141,22 @@ func (in *installation) leader() keeper.Child {
 	return c
 }
 
+// rest waits until all that was asked for is done, and told to whom it concerns.
+func (in *installation) rest(c *client) {
+	in.t.Helper()
+	d := in.database()
+	wait(in.t, patience, func() error {
+		untold, err := db.One(in.t.Context(), d, db.Scalar[int], "SELECT count(*) FROM events WHERE dispatched_at IS NULL")
+		if err == nil && untold > 0 {
+			err = fmt.Errorf("%d events are not handed on", untold)
+		}
+		return errors.Join(err, c.idle())
+	})
+	if err := d.Close(); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
 // holds demands that what was acknowledged is there, once, and nothing else: the
 // boats of users beside that of who registered.
 func (in *installation) holds(u *users) {
@@ -160,4 +177,10 @@ func (in *installation) holds(u *users) {
 	if extra := len(found) - len(u.boats) - 1; extra != 0 && len(u.cut) == 0 {
 		in.t.Errorf("%d boats are there that nobody was told of", extra)
 	}
+}
+
+func addLine(ctx context.Context, tx *db.Tx, detail string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO audit_log (id, action, subject_kind, subject_id, detail, at) VALUES ($1, 'made', 'boat', 'x', $2, $3)",
+		db.NewID(), detail, db.Micros(tx.Now()))
+	return err
 }

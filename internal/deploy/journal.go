@@ -43,7 +43,7 @@ type Run struct {
 	Kind       string     `json:"kind"` // deploy, rollback
 	Outcome    Outcome    `json:"outcome"`
 	Step       string     `json:"step,omitempty"` // that it is at, while it runs
-	Reason     string     `json:"reason"` // why it did not come to a good end; empty otherwise
+	Reason     string     `json:"reason"`         // why it did not come to a good end; empty otherwise
 	Release    string     `json:"release"`
 	Previous   string     `json:"previous"`
 	Backup     string     `json:"backup"` // made before the schema was touched

@@ -65,13 +65,24 @@ func (b *Rollback) back(ctx context.Context, to string, run *Run) error {
 	}
 	leader, _ := s.Child(keeper.Leader)
 	warm, isWarm := s.Child(keeper.Warm)
-	run.Release = folderName(leader.Release)
-	if !isWarm || to != "" && to != folderName(warm.Release) {
+	run.Release = b.name(leader)
+	if !isWarm || to != "" && to != b.name(warm) {
 		return b.cold(ctx, k, to, run)
 	}
-	run.Previous = folderName(warm.Release)
+	run.Previous = b.name(warm)
 	_, err = k.Back(ctx, b.reason())
 	return err
+}
+
+// name is the release of a server. One that was started before there were
+// releases is the one that became the first of them.
+func (b *Rollback) name(c keeper.Child) string {
+	if c.Release == "" {
+		if r, err := release.Current(b.Home); err == nil {
+			return r.Name
+		}
+	}
+	return folderName(c.Release)
 }
 
 func (b *Rollback) reason() string {
