@@ -214,7 +214,7 @@ func TestTwentyKillsOfTheServer(t *testing.T) {
 	dice := seeded(20)
 	var back, jobs time.Duration
 	hit := 0
-	for range *kills {
+	for n := range *kills {
 		old := in.leader()
 		moment := time.NewTimer(healthy + time.Duration(dice.Int64N(int64(time.Second))) - time.Since(old.Since))
 		<-moment.C
@@ -237,14 +237,16 @@ func TestTwentyKillsOfTheServer(t *testing.T) {
 			return ping(t.Context(), nil, in.url)
 		})
 		u.rough.Add(1)
-		back = max(back, time.Since(struck))
+		served := time.Since(struck)
+		back = max(back, served)
 		left := p.unread()
 		if hit += min(1, len(left)); len(left) > 0 {
 			for _, id := range left {
-				u.c.read(id, 30*time.Second)
+				u.c.read(id, patience)
 			}
 			jobs = max(jobs, time.Since(struck))
 		}
+		t.Logf("kill %d: serves after %s, %d papers that waited are read after %s", n+1, served.Round(time.Millisecond), len(left), time.Since(struck).Round(time.Millisecond))
 	}
 	u.leave()
 	p.read()

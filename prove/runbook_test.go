@@ -36,7 +36,7 @@ type runbook struct {
 
 // Each of the seven defects of the old runbook is shown, where that is cheap, and
 // that our command does not have it.
-func TestTheOldRunbooksDefects(t *testing.T) {
+func TestTheOldRunbooksDefects(t *testing.T) { //nolint:tparallel // its subtests share an installation, one after the other
 	t.Parallel()
 	in := install(t)
 	r := &runbook{installation: in, c: register(t, in.url)}
