@@ -44,7 +44,16 @@ func (a answer) problem() (p struct{ Detail, ID string }, ok bool) {
 // register makes a user with an organization and a boat, and signs them in.
 func register(t testing.TB, url string) *client {
 	t.Helper()
-	c := &client{t: t, url: url, http: &http.Client{Timeout: 10 * time.Minute}}
+	return registerOver(t, url, nil)
+}
+
+// registerOver is register over a client of HTTP of the caller's, unless it is nil.
+func registerOver(t testing.TB, url string, over *http.Client) *client {
+	t.Helper()
+	if over == nil {
+		over = &http.Client{Timeout: 10 * time.Minute}
+	}
+	c := &client{t: t, url: url, http: over}
 	const email, password = "ada@example.org", "a long test passphrase"
 	c.must(http.StatusCreated, "POST", "/api/auth/register", map[string]string{"email": email, "password": password, "name": "Ada", "organization_name": "Of " + email}, nil)
 	var tokens struct{ Token string }

@@ -60,8 +60,10 @@ type server struct {
 	port    string
 	url     string
 	environ []string
-	socket  *os.File // passed to the process, which then opens none
-	kept    bool     // a keeper holds the socket; otherwise the process is the server itself
+	secured string       // where it is when it speaks TLS; "" when it should not
+	http    *http.Client // that trusts it; nil for any
+	socket  *os.File     // passed to the process, which then opens none
+	kept    bool         // a keeper holds the socket; otherwise the process is the server itself
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when cmd has ended
 }
@@ -148,16 +150,30 @@ func (s *server) start() {
 			s.t.Fatalf("the server ended: %s\n%s", cmd.ProcessState, tail(s.log, 4000))
 		default:
 		}
-		return ping(s.t.Context(), s.url)
+		return s.answers()
 	})
 }
 
-func ping(ctx context.Context, url string) error {
+// answers asks whether the server is ready. One that should speak TLS says by how
+// it answers whether it does.
+func (s *server) answers() error {
+	if s.secured != "" && ping(s.t.Context(), s.http, s.secured) == nil {
+		s.url = s.secured
+		return nil
+	}
+	return ping(s.t.Context(), nil, s.url)
+}
+
+// ping asks a server whether it is ready; a nil client is the common one.
+func ping(ctx context.Context, client *http.Client, url string) error {
+	if client == nil {
+		client = http.DefaultClient
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", http.NoBody)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}

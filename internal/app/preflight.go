@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"navidocs/internal/account"
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/notify"
@@ -17,7 +18,7 @@ func Preflight(ctx context.Context, o Options, faults config.Faults) (p *ops.Pre
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p, closeIt = &ops.Preflight{Config: o.Config, Faults: faults, Now: o.Now}, func() error { return nil }
+	p, closeIt = &ops.Preflight{Config: o.Config, Faults: faults, Probe: string(account.ProbeOrg), Now: o.Now}, func() error { return nil }
 	if len(faults) > 0 {
 		return p, closeIt
 	}

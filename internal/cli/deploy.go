@@ -148,6 +148,7 @@ func (c *cli) tool(ctx context.Context, binary string, args ...string) ([]byte, 
 	cmd := exec.CommandContext(ctx, binary, append(c.common(), args...)...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = c.env.Environ, &out, &said
 	cmd.WaitDelay = 5 * time.Second
+	tie(cmd)
 	err := cmd.Run()
 	if err != nil {
 		err = fault.Because(err, fault.Internal, "navidocs %s: %s", strings.Join(args[:min(2, len(args))], " "), lastLine(said.String()))
@@ -246,7 +247,7 @@ func (c *cli) commit() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			name, err := deploy.Commit(cmd.Context(), o.Config.Home, o.Config.StateDir(), userName())
+			name, err := deploy.Commit(cmd.Context(), o.Config.Home, o.Config.StateDir(), userName(), time.Now)
 			if err != nil {
 				return err
 			}

@@ -63,6 +63,7 @@ type deploy struct {
 
 	run      Run
 	keeper   *keeper.Client
+	pid      int // of the new release
 	fresh    release.Release
 	old      string // the binary that runs now
 	gate     Gate
@@ -128,6 +129,10 @@ type step struct {
 
 func (x *deploy) step(ctx context.Context, s step) error {
 	began := x.Now()
+	x.run.Step = s.name
+	if err := JournalOf(x.State).Add(x.run); err != nil && x.promoted.at.IsZero() {
+		return err // later it is no reason to go on or back; end says it
+	}
 	text, err := s.do(ctx)
 	done := Step{Name: s.name, TookMS: x.Now().Sub(began).Milliseconds(), OK: err == nil, Text: text}
 	if err != nil {
@@ -143,12 +148,9 @@ func (x *deploy) stage(ctx context.Context, path string) (string, error) {
 	if x.keeper, err = x.Keeper(ctx); err != nil {
 		return "", err
 	}
-	s, err := x.keeper.Status(ctx)
+	mended, err := mending{x.Home, x.State, x.run.ID, x.keeper, x.Now}.run(ctx, false)
 	if err != nil {
 		return "", err
-	}
-	if len(s.Children) > 1 {
-		return "", fault.New(fault.Conflict, "%s and %s are both there: navidocs commit keeps the new one, navidocs rollback the old one", folderName(s.Children[0].Release), folderName(s.Children[1].Release))
 	}
 	if x.fresh, err = release.Stage(ctx, x.Home, path, x.Trust); err != nil {
 		return "", err
@@ -158,7 +160,11 @@ func (x *deploy) stage(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	x.run.Release, x.run.Previous, x.old = x.fresh.Name, current.Name, current.Binary()
-	return x.fresh.Name + ", commit " + orNone(x.fresh.Manifest.Commit), nil
+	text := x.fresh.Name + ", commit " + orNone(x.fresh.Manifest.Commit)
+	if mended != "" {
+		text += "; " + mended
+	}
+	return text, nil
 }
 
 // current is the release that runs. Where none was deployed yet it is the binary
@@ -293,6 +299,7 @@ func (x *deploy) start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	x.pid = c.PID
 	return fmt.Sprintf("process %d answers on its private socket", c.PID), nil
 }
 
@@ -390,69 +397,33 @@ func (x *deploy) work(ctx context.Context) error {
 	return err
 }
 
-// commit makes the new release the current one. The old one ends.
+// commit makes the new release the current one, which is the end: that the old
+// one does not go, or that the disk is not tidied, is said and undoes nothing.
 func (x *deploy) commit(ctx context.Context) (string, error) {
-	if err := commit(ctx, x.Home, x.fresh, x.keeper); err != nil {
+	if err := release.Commit(ctx, x.Home, x.fresh); err != nil {
 		return "", err
 	}
+	ctx = context.WithoutCancel(ctx)
 	x.run.Outcome = Committed
-	gone, err := release.Prune(ctx, x.Home, max(x.Options.Keep, 2))
 	text := "the old release has ended"
+	if err := endWarm(ctx, x.keeper); err != nil {
+		x.run.Reason = "the old release has not ended, navidocs commit ends it: " + fault.Message(err)
+		text = x.run.Reason
+	}
+	gone, err := release.Prune(ctx, x.Home, max(x.Options.Keep, 2))
 	if len(gone) > 0 {
 		text += fmt.Sprintf(", %d older ones are removed", len(gone))
 	}
-	return text, err
-}
-
-// commit swaps the links before the old release ends: a machine that fails in
-// between starts the new one.
-func commit(ctx context.Context, home string, r release.Release, k *keeper.Client) error {
-	if err := release.Commit(ctx, home, r); err != nil {
-		return err
-	}
-	_, err := k.Commit(ctx)
-	if fault.Is(err, fault.Conflict) {
-		return nil // the old one has ended by itself
-	}
-	return err
-}
-
-// undo brings the old release back, or ends the candidate that nobody met.
-func (x *deploy) undo(ctx context.Context, at string, cause error) error {
-	ctx = context.WithoutCancel(ctx) // also when the operator broke it off
-	x.run.Outcome = Stopped
-	if fault.Is(cause, fault.Conflict) && slices.Contains([]string{"stage", "preflight"}, at) {
-		x.run.Outcome = Refused
-	}
-	if x.keeper == nil {
-		return cause
-	}
-	s, err := x.keeper.Status(ctx)
 	if err != nil {
-		return errors.Join(cause, err)
+		text += ", older ones could not be removed: " + fault.Message(err)
 	}
-	if _, ok := s.Child(keeper.Candidate); ok {
-		_, err = x.keeper.Discard(ctx)
-		return errors.Join(cause, err)
-	}
-	if x.promoted.at.IsZero() {
-		return cause
-	}
-	x.run.Outcome = RolledBack
-	undone := x.step(ctx, step{"back", func(ctx context.Context) (string, error) {
-		_, err := x.keeper.Back(ctx, fault.Message(cause))
-		if fault.Is(err, fault.Conflict) { // the keeper was faster
-			err = nil
-		}
-		return "the old release serves again", err
-	}})
-	return errors.Join(cause, undone)
+	return text, nil
 }
 
 // end writes down how the run ended and tells the operators.
 func (x *deploy) end(ctx context.Context, err error) (Run, error) {
 	ctx = context.WithoutCancel(ctx)
-	x.run.EndedAt = new(x.Now().UTC())
+	x.run.EndedAt, x.run.Step = new(x.Now().UTC()), ""
 	if err != nil {
 		x.run.Reason = fault.Message(err)
 	}

@@ -18,12 +18,13 @@ type Outcome string
 
 // The outcomes of deploys and rollbacks.
 const (
-	Begun      Outcome = "begun"       // it runs, or was cut off
+	Begun      Outcome = "begun"       // it runs, or was killed
 	Committed  Outcome = "committed"   // the new release is the current one
 	Refused    Outcome = "refused"     // nothing was begun
 	Stopped    Outcome = "stopped"     // a step failed before anybody reached the new release
 	RolledBack Outcome = "rolled_back" // the old release serves again
 	Held       Outcome = "held"        // both are there, and a person decides
+	CutOff     Outcome = "cut_off"     // it was killed, and the next one has mended what it left
 )
 
 // Step is one part of a run.
@@ -34,13 +35,15 @@ type Step struct {
 	Text   string `json:"text"`
 }
 
-// Run is what a deploy or a rollback did: one line of state/deploys.jsonl when
-// it begins, and one when it ends.
+// Run is what a deploy or a rollback did: a line of state/deploys.jsonl when it
+// begins, one before each step, so that a killed one says what it did, and one
+// when it ends.
 type Run struct {
 	ID         string     `json:"id"`
 	Kind       string     `json:"kind"` // deploy, rollback
 	Outcome    Outcome    `json:"outcome"`
-	Reason     string     `json:"reason"` // why it did not come to a good end; empty otherwise
+	Step       string     `json:"step,omitempty"` // that it is at, while it runs
+	Reason     string     `json:"reason"`         // why it did not come to a good end; empty otherwise
 	Release    string     `json:"release"`
 	Previous   string     `json:"previous"`
 	Backup     string     `json:"backup"` // made before the schema was touched
@@ -81,8 +84,8 @@ func (j Journal) Add(r Run) (err error) {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Runs are all of them as they ended, the newest first; one that was cut off is
-// Begun for ever. Lines that cannot be read are left out.
+// Runs are all of them as they ended, the newest first; one that was killed is
+// Begun until somebody mends what it left. Lines that cannot be read are left out.
 func (j Journal) Runs() ([]Run, error) {
 	text, err := os.ReadFile(j.file) //nolint:forbidigo // state/deploys.jsonl
 	if errors.Is(err, fs.ErrNotExist) {

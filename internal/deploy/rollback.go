@@ -41,24 +41,48 @@ func (b *Rollback) Run(ctx context.Context, to string) (run Run, err error) {
 		return run, err
 	}
 	defer unlock() //nolint:errcheck // the process ends
-	k, err := b.Keeper(ctx)
-	if err != nil {
+	if err := JournalOf(b.State).Add(run); err != nil {
 		return run, err
 	}
+	return b.end(ctx, run, b.back(ctx, to, &run))
+}
+
+// back is not broken off in the middle: it takes seconds, and half a way back is
+// none.
+func (b *Rollback) back(ctx context.Context, to string, run *Run) error {
+	ctx = context.WithoutCancel(ctx)
+	k, err := b.Keeper(ctx)
+	if err != nil {
+		return err
+	}
 	defer k.Close() //nolint:errcheck // only asked
+	if _, err := (mending{b.Home, b.State, run.ID, k, b.Now}).run(ctx, true); err != nil {
+		return err
+	}
 	s, err := k.Status(ctx)
 	if err != nil {
-		return run, err
+		return err
 	}
 	leader, _ := s.Child(keeper.Leader)
 	warm, isWarm := s.Child(keeper.Warm)
-	if run.Release = folderName(leader.Release); isWarm && (to == "" || to == folderName(warm.Release)) {
-		run.Previous = folderName(warm.Release)
-		_, err = k.Back(ctx, b.reason())
-	} else {
-		err = b.cold(ctx, k, to, &run)
+	run.Release = b.name(leader)
+	if !isWarm || to != "" && to != b.name(warm) {
+		return b.cold(ctx, k, to, run)
 	}
-	return b.end(ctx, run, err)
+	run.Previous = b.name(warm)
+	_, err = k.Back(ctx, b.reason())
+	return err
+}
+
+// name is the release of a server. One that was started before there were
+// releases is the one that became the first of them.
+func (b *Rollback) name(c keeper.Child) string {
+	if c.Release == "" {
+		if r, err := release.Current(b.Home); err == nil {
+			return r.Name
+		}
+	}
+	return folderName(c.Release)
 }
 
 func (b *Rollback) reason() string {
@@ -75,7 +99,10 @@ func (b *Rollback) cold(ctx context.Context, k *keeper.Client, to string, run *R
 	if err != nil {
 		return err
 	}
-	run.Previous = r.Name
+	run.Previous, run.Step = r.Name, "start"
+	if err := JournalOf(b.State).Add(*run); err != nil { // for whoever mends, should this be killed
+		return err
+	}
 	schema, contract, err := b.Schema(ctx)
 	if err != nil {
 		return err
@@ -87,8 +114,8 @@ func (b *Rollback) cold(ctx context.Context, k *keeper.Client, to string, run *R
 		return err
 	}
 	if _, err := k.Promote(ctx, false); err != nil {
-		_, derr := k.Discard(context.WithoutCancel(ctx))
-		return errors.Join(err, derr)
+		_, serr := settle(ctx, k)
+		return errors.Join(err, serr)
 	}
 	return commit(ctx, b.Home, r, k)
 }
@@ -102,7 +129,7 @@ func (b *Rollback) find(to string) (release.Release, error) {
 
 func (b *Rollback) end(ctx context.Context, run Run, err error) (Run, error) {
 	ctx = context.WithoutCancel(ctx)
-	run.EndedAt, run.Outcome = new(b.Now().UTC()), RolledBack
+	run.EndedAt, run.Outcome, run.Step = new(b.Now().UTC()), RolledBack, ""
 	if err != nil {
 		run.Outcome, run.Reason = Stopped, fault.Message(err)
 		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
@@ -120,11 +147,21 @@ func (b *Rollback) end(ctx context.Context, run Run, err error) (Run, error) {
 	return run, errors.Join(opened, JournalOf(b.State).Add(run))
 }
 
-// Commit makes the release that is held the current one; the old one ends. It
-// returns the release's name. Without one that is held it is a Conflict.
-func Commit(ctx context.Context, home, state, by string) (name string, err error) {
+// commit swaps the links before the old release ends: a machine that fails in
+// between starts the new one.
+func commit(ctx context.Context, home string, r release.Release, k *keeper.Client) error {
+	if err := release.Commit(ctx, home, r); err != nil {
+		return err
+	}
+	return endWarm(ctx, k)
+}
+
+// Commit makes the release that is held, or that a killed deploy left in front,
+// the current one; the old one ends. It returns the release's name. Without one
+// it is a Conflict.
+func Commit(ctx context.Context, home, state, by string, now func() time.Time) (name string, err error) {
 	defer fault.Wrap(&err, "commit")
-	unlock, err := ops.Lock(state, ops.Holder{PID: os.Getpid(), By: by, Why: "commit"})
+	unlock, err := ops.Lock(state, ops.Holder{PID: os.Getpid(), By: by, Why: "commit", Since: now().UTC()})
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +171,7 @@ func Commit(ctx context.Context, home, state, by string) (name string, err error
 		return "", err
 	}
 	defer k.Close() //nolint:errcheck // only asked
-	s, err := k.Status(ctx)
+	s, err := settle(ctx, k)
 	if err != nil {
 		return "", err
 	}
@@ -146,5 +183,22 @@ func Commit(ctx context.Context, home, state, by string) (name string, err error
 	if err != nil {
 		return "", err
 	}
-	return r.Name, commit(ctx, home, r, k)
+	if err := commit(ctx, home, r, k); err != nil {
+		return "", err
+	}
+	return r.Name, decided(state, r.Name, by, now)
+}
+
+// decided writes down that a person kept the release of the last deploy.
+func decided(state, name, by string, now func() time.Time) error {
+	all, err := JournalOf(state).Runs()
+	if err != nil || len(all) == 0 || all[0].Release != name || all[0].Outcome != Held && all[0].Outcome != Begun {
+		return err
+	}
+	run := all[0]
+	if run.Outcome == Begun {
+		run.Reason = run.inHand() + ", and kept by " + orNone(by)
+	}
+	run.Outcome, run.EndedAt = Committed, new(now().UTC())
+	return JournalOf(state).Add(run)
 }

@@ -49,7 +49,8 @@ type Status struct {
 
 	Current  string `json:"current"`
 	Previous string `json:"previous"`
-	// Last is the last deploy or rollback, and Standing what it counts as now.
+	// Last is the last deploy or rollback, and Standing what it counts as now: its
+	// outcome, "provisional", "successful" or, when it was killed, "cut off".
 	Last        *Run             `json:"last"`
 	Standing    string           `json:"standing,omitempty"`
 	Lock        *ops.Holder      `json:"lock"`
@@ -80,6 +81,24 @@ func Look(ctx context.Context, home, state, address string, now time.Time) (s St
 		s.Silent = fault.Message(err)
 	}
 	return s, s.files(home, state, now)
+}
+
+// nameCut says of a run that nobody runs any more that it was cut off, and what
+// is to be done.
+func (s *Status) nameCut() {
+	if s.Last == nil || s.Last.Outcome != Begun || s.Lock != nil && s.Lock.Since.Equal(s.Last.At) {
+		return
+	}
+	s.Standing, s.Last.Reason = "cut off", s.Last.inHand()+": "
+	both := false
+	if s.Keeper != nil {
+		_, both = s.Keeper.Child(keeper.Warm)
+	}
+	if both {
+		s.Last.Reason += "both releases are there; navidocs rollback goes back, navidocs commit keeps the new one, and the next navidocs deploy goes back before it begins"
+	} else {
+		s.Last.Reason += "deploy again; what it left is cleared away first"
+	}
 }
 
 func ask(ctx context.Context, client *http.Client, address string) (*ServerStatus, error) {
@@ -121,6 +140,7 @@ func (s *Status) files(home, state string, now time.Time) error {
 	if ops.Locked(state) {
 		s.Lock = new(ops.HolderOf(state))
 	}
+	s.nameCut()
 	if m := ops.Maintained(state); m.Why != "" {
 		s.Maintenance = &m
 	}
@@ -150,7 +170,7 @@ func (s Status) Print(out io.Writer, now time.Time) error {
 		s.Server.print(line)
 	}
 	if s.Last != nil {
-		line("last "+s.Last.Kind, "%s, %s ago: %s", s.Last.Release, now.Sub(s.Last.At).Round(time.Second), strings.TrimSpace(s.Standing+" "+s.Last.Reason))
+		line("last "+s.Last.Kind, "%s, %s ago: %s", orNone(s.Last.Release), now.Sub(s.Last.At).Round(time.Second), strings.TrimSpace(s.Standing+" "+s.Last.Reason))
 	}
 	if s.Lock != nil {
 		line("in hand", "%s", s.Lock)

@@ -45,6 +45,9 @@ type Preflight struct {
 	// the system.
 	Roots *x509.CertPool
 	Now   func() time.Time
+	// Probe is the organization of smoke tests. What it is told goes nowhere, and
+	// is there only while one runs, or was killed.
+	Probe string
 	// Limit bounds all of it; 0 means 10 s.
 	Limit time.Duration
 

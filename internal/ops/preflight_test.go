@@ -425,6 +425,12 @@ func TestPreflightOfAnInstallation(t *testing.T) {
 		p.User("ada@example.org", "", "")
 		demand(p.t, find(p.t, pre, "secrets"), ops.Fail, "JWT_SECRET is missing", "backup restore")
 		demand(p.t, find(p.t, pre, "webhook-egress"), ops.Skip, "nobody is told", "")
+		// Of a smoke test that runs, or was killed.
+		p.exec("INSERT INTO organizations (id, name, name_fold, created_at, updated_at) VALUES ('probe', 'Probe', 'probe', 0, 0)")
+		p.exec("INSERT INTO webhooks (id, org_id, url, event_types, secret_sealed, status, created_at, updated_at) VALUES ('w', 'probe', 'http://127.0.0.1:1', '[]', '', 'active', 0, 0)")
+		demand(p.t, find(p.t, pre, "webhook-egress"), ops.Fail, "no receiver", "")
+		pre.Probe = "probe"
+		demand(p.t, find(p.t, pre, "webhook-egress"), ops.Skip, "nobody is told", "")
 		p.receivers(pre)
 		demand(p.t, find(p.t, pre, "sessions"), ops.Pass, "1 session used", "")
 		pre.Doctor.Pending = func(context.Context) ([]string, []string, error) { return []string{"2026060101_more"}, nil, nil }

@@ -15,8 +15,9 @@ import (
 // and that a connection is opened, ended or reset.
 type far struct {
 	net.Listener
-	to    string
-	roads sync.WaitGroup
+	to     string
+	oneWay func() time.Duration
+	roads  sync.WaitGroup
 }
 
 // Distant puts a server of this machine at a round trip of 40 to 80 ms, and
@@ -24,12 +25,23 @@ type far struct {
 // which is where a server that stops loses them.
 func Distant(t testing.TB, address string) string {
 	t.Helper()
+	return distant(t, address, func() time.Duration { return 20*time.Millisecond + rand.N(20*time.Millisecond) })
+}
+
+// DistantBy is Distant at one round trip.
+func DistantBy(t testing.TB, address string, roundTrip time.Duration) string {
+	t.Helper()
+	return distant(t, address, func() time.Duration { return roundTrip / 2 })
+}
+
+func distant(t testing.TB, address string, oneWay func() time.Duration) string {
+	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &far{Listener: l, to: address}
+	f := &far{Listener: l, to: address, oneWay: oneWay}
 	f.roads.Go(func() {
 		for {
 			c, err := f.Accept()
@@ -45,7 +57,7 @@ func Distant(t testing.TB, address string) string {
 
 func (f *far) carry(ctx context.Context, near *net.TCPConn) {
 	defer near.Close()
-	oneWay := 20*time.Millisecond + rand.N(20*time.Millisecond)
+	oneWay := f.oneWay()
 	time.Sleep(oneWay)
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", f.to)
