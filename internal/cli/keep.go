@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/logfile"
 )
 
 // canKeep says whether this system can pass sockets from one process to another.
@@ -32,6 +34,11 @@ func (c *cli) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	kept, err := logfile.Open(logfile.Path(cfg.StateDir()), time.Now)
+	if err != nil {
+		return err
+	}
+	defer kept.Close(flushing)
 	k := keeper.New(keeper.Config{
 		Home: cfg.Home, Version: Version(), Stdout: c.env.Stdout, Stderr: c.env.Stderr,
 		Listen: func(ctx context.Context) ([]*os.File, error) { return listen(ctx, cfg) },
@@ -44,10 +51,15 @@ func (c *cli) keep(ctx context.Context) error {
 		},
 		Self:   func(release string) (keeper.Command, error) { return c.program(cfg.Home, release, c.env.Args) },
 		Notify: os.Getenv("NOTIFY_SOCKET"), Watchdog: watchdog, Reap: os.Getpid() == 1,
-		Log: app.NewLog(c.env.Stderr, cfg.Operation.LogLevel), Now: time.Now,
+		// The copy comes first: a terminal that is gone does not hold it up.
+		Log: app.NewLog(io.MultiWriter(kept.Stream(), c.env.Stderr), cfg.Operation.LogLevel), Now: time.Now,
+		Record: kept.Stream, Flush: func() { kept.Flush(flushing) },
 	})
 	return k.Run(ctx)
 }
+
+// flushing is how long the last lines may take to the disk.
+const flushing = time.Second
 
 // listen opens the public socket, or takes the one that systemd passes.
 func listen(ctx context.Context, cfg config.Config) ([]*os.File, error) {

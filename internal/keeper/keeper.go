@@ -46,6 +46,12 @@ type Config struct {
 	Version string
 	// Stdout and Stderr take what the children print.
 	Stdout, Stderr io.Writer
+	// Record makes what takes a copy of what one child prints to Stderr; nil for no
+	// copies. Its writes must not wait.
+	Record func() io.Writer
+	// Flush is called before another program takes this process over; nil for
+	// nothing.
+	Flush func()
 	// Notify is the socket of sd_notify(3), "" when there is none; Watchdog is how
 	// often systemd wants to hear, 0 for never.
 	Notify   string
