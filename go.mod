@@ -58,6 +58,7 @@ require aead.dev/minisign v0.3.0
 require (
 	github.com/DeRuina/timberjack v1.4.10
 	github.com/eclipse/paho.golang v0.23.0
+	github.com/getsentry/sentry-go v0.50.0
 )
 
 require github.com/gorilla/websocket v1.5.3 // indirect

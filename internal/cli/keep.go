@@ -19,6 +19,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
 	"navidocs/internal/logfile"
+	"navidocs/internal/telemetry"
 )
 
 // canKeep says whether this system can pass sockets from one process to another.
@@ -39,6 +40,11 @@ func (c *cli) keep(ctx context.Context) error {
 		return err
 	}
 	defer kept.Close(flushing)
+	reports, err := app.Reports(cfg, Version())
+	if err != nil {
+		return err
+	}
+	defer app.CloseReports(ctx, reports)
 	k := keeper.New(keeper.Config{
 		Home: cfg.Home, Version: Version(), Stdout: c.env.Stdout, Stderr: c.env.Stderr,
 		Listen: func(ctx context.Context) ([]*os.File, error) { return listen(ctx, cfg) },
@@ -53,9 +59,18 @@ func (c *cli) keep(ctx context.Context) error {
 		Notify: os.Getenv("NOTIFY_SOCKET"), Watchdog: watchdog, Reap: os.Getpid() == 1,
 		// The copy comes first: a terminal that is gone does not hold it up.
 		Log: app.NewLog(io.MultiWriter(kept.Stream(), c.env.Stderr), cfg.Operation.LogLevel), Now: time.Now,
-		Record: kept.Stream, Flush: func() { kept.Flush(flushing) },
+		Record: kept.Stream, Flush: func() { kept.Flush(flushing) }, Told: func(t keeper.Trouble) { reports.Report(trouble(t)) },
 	})
 	return k.Run(ctx)
+}
+
+// trouble is what the keeper had to put right, for who gathers failures.
+func trouble(t keeper.Trouble) telemetry.Failure {
+	f := telemetry.Failure{What: "server ended", Tags: map[string]string{"from": filepath.Base(t.From), "how": t.How}}
+	if t.To != "" {
+		f.What, f.Tags = "rollback", map[string]string{"from": filepath.Base(t.From), "to": filepath.Base(t.To)}
+	}
+	return f
 }
 
 // flushing is how long the last lines may take to the disk.
