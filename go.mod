@@ -59,7 +59,11 @@ require github.com/arran4/golang-ical v0.3.4
 
 require aead.dev/minisign v0.3.0
 
-require github.com/eclipse/paho.golang v0.23.0
+require (
+	github.com/DeRuina/timberjack v1.4.10
+	github.com/eclipse/paho.golang v0.23.0
+	github.com/getsentry/sentry-go v0.50.0
+)
 
 require (
 	github.com/caddyserver/zerossl v0.1.6 // indirect

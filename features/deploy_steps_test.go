@@ -68,6 +68,7 @@ func (w *world) deploySteps(sc *godog.ScenarioContext) {
 	sc.Step(`^the rows are counted and hashed$`, d.counts)
 	sc.Step(`^the operator rolls back because "([^"]*)"$`, d.rollsBack)
 	sc.Step(`^no row has changed$`, d.sameRows)
+	sc.Step(`^the operator is shown what the servers said last$`, d.saidLast)
 	sc.Step(`^an incident is open that names "([^"]*)" and a loss of 0 rows$`, d.incidentSays)
 	sc.Step(`^it is closed once a person has written its cause and its prevention$`, d.closesIncident)
 }
@@ -466,10 +467,19 @@ func (d *deploying) incidentSays(why string) error {
 	if err != nil {
 		return err
 	}
-	for _, want := range []string{"Status: open", why, "Data loss: 0 rows", "Release: " + d.run.Release} {
+	for _, want := range []string{"Status: open", why, "Data loss: 0 rows", "Release: " + d.run.Release, "## Last lines of the log"} {
 		if !strings.Contains(text, want) {
 			return fmt.Errorf("%q is missing in: %s", want, text)
 		}
+	}
+	return nil
+}
+
+// saidLast looks for a request of the smoke test among the lines, whose answer
+// the release spoilt.
+func (d *deploying) saidLast() error {
+	if _, lines, ok := strings.Cut(d.said, "the servers said last:\n"); !ok || !strings.Contains(lines, "request request_id=") {
+		return fmt.Errorf("the operator reads: %s", d.said)
 	}
 	return nil
 }

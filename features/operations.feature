@@ -132,6 +132,7 @@ Feature: Safe keeping
     Then it is stopped because "exit"
     When the operator deploys a release that fails its smoke test
     Then it is stopped because "smoke warranty-creation"
+    And the operator is shown what the servers said last
     And release 1 serves, and the status says so
     And no request failed, and every boat that was acknowledged is there
 

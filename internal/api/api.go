@@ -82,8 +82,11 @@ type Config struct {
 	// Watch signals changes of a document until the context ends; it may miss some.
 	Watch func(ctx context.Context, id document.ID) <-chan struct{}
 	// Notified signals a person's new notifications in the same way.
-	Notified     func(ctx context.Context, id account.UserID) <-chan struct{}
-	Observe      func(method, route string, status int, took time.Duration)
+	Notified func(ctx context.Context, id account.UserID) <-chan struct{}
+	Observe  func(method, route string, status int, took time.Duration)
+	// Report is told of answers of 500 and above that were not meant; nil for
+	// nothing. It must be quick.
+	Report       func(f Failure)
 	MetricsToken string
 	// Maintenance says why people are turned away now, and until when if that is
 	// known; "" lets them in. Nil lets them in always.
@@ -160,6 +163,9 @@ func (c Config) withDefaults() Config {
 	if c.Observe == nil {
 		c.Observe = func(string, string, int, time.Duration) {}
 	}
+	if c.Report == nil {
+		c.Report = func(Failure) {}
+	}
 	if c.Limit == nil {
 		c.Limit = func(context.Context, string, int, time.Duration) (Decision, error) {
 			return Decision{Allowed: true}, nil
@@ -196,3 +202,13 @@ func (a *API) Contract() (v31, v30 []byte, err error) {
 
 // OpenAPI is the contract as an object; for tests that validate answers.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+// Failure is an answer of 500 and above that was not meant.
+type Failure struct {
+	Method    string
+	Route     string // the pattern; "" when none took the request
+	Status    int
+	RequestID string
+	// Err is its cause, which may say anything and is for no other eyes.
+	Err error
+}

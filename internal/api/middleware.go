@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"navidocs/internal/fault"
 	"navidocs/internal/integration"
 )
 
@@ -35,6 +36,8 @@ type request struct {
 	user string
 	// cause is filled in when an answer hides an internal error; for the log.
 	cause error
+	// panicked is filled in when the operation panicked; the log has it by then.
+	panicked *fault.PanicError
 	// onMachine says that it comes from the server's own machine.
 	onMachine bool
 	// foreign says that a page of another site sent it, as its browser tells.
@@ -106,8 +109,21 @@ func (a *API) logRequest(r *http.Request, w *statusWriter, info *request) {
 		if info.cause != nil {
 			attrs = append(attrs, slog.String("error", info.cause.Error()))
 		}
+		a.report(r, w, info)
 	}
 	a.config.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// report tells whoever gathers failures of an answer that nobody wanted: not of
+// one that was given on purpose, as in a maintenance, or that nobody waited for.
+func (a *API) report(r *http.Request, w *statusWriter, info *request) {
+	f := Failure{Method: r.Method, Route: r.Pattern, Status: w.code(), RequestID: info.id, Err: info.cause}
+	if info.panicked != nil {
+		f.Err = info.panicked
+	}
+	if f.Err != nil && !errors.Is(f.Err, context.Canceled) {
+		a.config.Report(f)
+	}
 }
 
 // statusWriter remembers what was answered.
@@ -159,6 +175,7 @@ func (a *API) recoverPanics(next http.Handler) http.Handler {
 				panic(p)
 			}
 			a.config.Log.ErrorContext(r.Context(), "panic", "request_id", requestID(r.Context()), "error", p, "stack", string(debug.Stack()))
+			requestOf(r.Context()).panicked = fault.Panicked(p)
 			writeProblem(w, r, newProblem(http.StatusInternalServerError, "something went wrong on our side; the request id helps to find out what"))
 		}()
 		next.ServeHTTP(w, r)

@@ -39,6 +39,7 @@ import (
 	"navidocs/internal/ops"
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
+	"navidocs/internal/telemetry"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
 )
@@ -82,6 +83,7 @@ type App struct {
 	history  *ops.History
 	started  time.Time
 	probes   *probes
+	reports  *telemetry.Reporter
 	closing  sync.Mutex // guards closers
 	closers  []func() error
 	ready    atomic.Bool
@@ -107,6 +109,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 			err = errors.Join(err, opened.Close())
 		}
 	}()
+	if err := a.openReports(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.openStores(ctx); err != nil {
 		return nil, err
 	}
@@ -283,7 +288,7 @@ func (a *App) newWebhooks(client *egress.Client) error {
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
 		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers, event.Queue: event.Workers},
-		Observe: a.metrics.observeJob,
+		Observe: a.metrics.observeJob, Failed: a.reportJob,
 	})
 }
 
@@ -334,6 +339,7 @@ func (a *App) apiConfig() api.Config {
 		Watch:    a.watch,
 		Notified: a.watchNotified,
 		Observe:  a.metrics.observeHTTP,
+		Report:   a.reportRequest,
 		Wrap:     a.options.Wrap,
 		Maintenance: func() (string, time.Time) {
 			m := maintained()

@@ -87,6 +87,9 @@ func (a *App) newBackups(b BackupOptions) (*backup.Service, error) {
 		Config: a.options.Config, DB: a.DB, Store: a.Store, Events: a.Events, Release: a.version(), Now: a.options.Now,
 		Schema: schema, Migrate: migrateCopy, Settle: a.settle, Smoke: a.smoke,
 		From: b.From, Identity: b.Identity,
+		Bound: func() ([]string, error) {
+			return deploy.BoundBackups(a.options.Config.Home, a.options.Config.StateDir())
+		},
 	})
 }
 

@@ -6,6 +6,7 @@ package apptest
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -51,6 +52,8 @@ type Options struct {
 	Now func() time.Time
 	// NoWorker leaves the jobs where they are.
 	NoWorker bool
+	// Wrap is what a request passes before its operation; nil for nothing.
+	Wrap func(http.Handler) http.Handler
 	// Demo loads the demo data.
 	Demo bool
 }
@@ -95,7 +98,7 @@ func Build(t testing.TB, o Options) *app.App {
 		t.Fatal(err)
 	}
 	a, err := app.New(t.Context(), app.Options{
-		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now,
+		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now, Wrap: o.Wrap,
 		Extract:  testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
 		CacheDir: filepath.Join(os.TempDir(), "navidocs-test-wazero"), // compiled once, not in every server
 	})

@@ -57,6 +57,9 @@ type Options struct {
 	Settle func(ctx context.Context, d *db.DB) error
 	// Smoke starts a server on a restored copy and tries it; it may write to it.
 	Smoke func(ctx context.Context, c config.Config) error
+	// Bound names the backups that are never pruned; nil binds none. When it cannot
+	// tell, nothing is pruned.
+	Bound func() (ids []string, err error)
 	// From is where backups are looked for instead of the configured folder: a
 	// folder or s3://... Backups are made in the configured folder alone.
 	From string

@@ -23,8 +23,8 @@ func (s *Service) Keeping() Keep {
 }
 
 // plan splits entries, newest first, into those that stay and those that go.
-// The newest verified one never goes.
-func (k Keep) plan(entries []Entry) (stay, leave []Entry) {
+// The newest verified one never goes, nor do those that are bound.
+func (k Keep) plan(entries []Entry, bound []string) (stay, leave []Entry) {
 	verified := slices.IndexFunc(entries, func(e Entry) bool { return e.VerifiedAt != nil })
 	periods := []struct {
 		left int
@@ -36,7 +36,7 @@ func (k Keep) plan(entries []Entry) (stay, leave []Entry) {
 		{k.Monthly, func(e Entry) string { return e.Created.Format("2006-01") }, map[string]bool{}},
 	}
 	for i, e := range entries {
-		keep := i < k.Last || i == verified
+		keep := i < k.Last || i == verified || slices.Contains(bound, e.ID)
 		for p := range periods {
 			period := &periods[p]
 			if name := period.name(e); period.left > 0 && !period.seen[name] {
@@ -54,13 +54,25 @@ func (k Keep) plan(entries []Entry) (stay, leave []Entry) {
 	return stay, leave
 }
 
+// bound are the backups that stay whatever is kept.
+func (s *Service) bound() ([]string, error) {
+	if s.options.Bound == nil {
+		return nil, nil
+	}
+	return s.options.Bound()
+}
+
 // PrunePlan tells what Prune would remove.
 func (s *Service) PrunePlan(ctx context.Context, k Keep) (leave []Entry, err error) {
 	entries, err := s.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_, leave = k.plan(entries)
+	bound, err := s.bound()
+	if err != nil {
+		return nil, err
+	}
+	_, leave = k.plan(entries, bound)
 	return leave, nil
 }
 
@@ -77,7 +89,11 @@ func (s *Service) Prune(ctx context.Context, k Keep, announce func(leave []Entry
 		return nil, err
 	}
 	defer unlock()
-	if removed, err = prune(ctx, s.local, k, announce); err != nil {
+	bound, err := s.bound()
+	if err != nil {
+		return nil, err
+	}
+	if removed, err = prune(ctx, s.local, k, bound, announce); err != nil {
 		return removed, err
 	}
 	if s.options.Config.Backup.OffSite == "" {
@@ -87,16 +103,16 @@ func (s *Service) Prune(ctx context.Context, k Keep, announce func(leave []Entry
 	if err != nil {
 		return removed, err
 	}
-	_, err = prune(ctx, away, k, nil)
+	_, err = prune(ctx, away, k, bound, nil)
 	return removed, err
 }
 
-func prune(ctx context.Context, place shelf, k Keep, announce func([]Entry)) (removed []Entry, err error) {
+func prune(ctx context.Context, place shelf, k Keep, bound []string, announce func([]Entry)) (removed []Entry, err error) {
 	entries, err := list(ctx, place)
 	if err != nil {
 		return nil, err
 	}
-	stay, leave := k.plan(entries)
+	stay, leave := k.plan(entries, bound)
 	if announce != nil {
 		announce(leave)
 	}

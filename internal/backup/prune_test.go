@@ -1,8 +1,10 @@
 package backup_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -64,6 +66,34 @@ func TestPruneNeverTakesTheNewestVerified(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The backup of the way back stays, at home and away; while nobody can say which
+// that is, all do.
+func TestPruneNeverTakesWhatIsBound(t *testing.T) {
+	t.Parallel()
+	b := sqlite(t)
+	away := t.TempDir()
+	b.config.Backup.OffSite = away
+	bound, other, newest := b.create(), b.create(), b.create()
+	s := b.service(func(o *backup.Options) { o.Bound = func() ([]string, error) { return nil, errors.New("torn") } })
+	if removed, err := s.Prune(t.Context(), backup.Keep{Last: 1}, nil); err == nil || len(removed) > 0 {
+		t.Error(removed, err)
+	}
+	s = b.service(func(o *backup.Options) { o.Bound = func() ([]string, error) { return []string{bound.ID}, nil } })
+	if plan, err := s.PrunePlan(t.Context(), backup.Keep{Last: 1}); err != nil || len(plan) != 1 || plan[0].ID != other.ID {
+		t.Error(plan, err)
+	}
+	if removed, err := s.Prune(t.Context(), backup.Keep{Last: 1}, nil); err != nil || len(removed) != 1 || removed[0].ID != other.ID {
+		t.Error(removed, err)
+	}
+	for id, there := range map[string]bool{bound.ID: true, newest.ID: true, other.ID: false} {
+		for _, dir := range []string{b.file(id), filepath.Join(away, id)} {
+			if _, err := os.Stat(dir); (err == nil) != there {
+				t.Errorf("%s: %v", dir, err)
+			}
+		}
+	}
 }
 
 func TestPruneDropsPapersThatNobodyNames(t *testing.T) {

@@ -264,7 +264,7 @@ func (b *backups) prune() *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use: "prune", Short: "Remove the backups that are not kept, and papers that none names", Args: args(cobra.NoArgs),
-		Long: "Remove the backups that are not kept, and papers that none names.\nThe newest verified backup always stays.",
+		Long: "Remove the backups that are not kept, and papers that none names.\nThe newest verified backup always stays, and so does that of the deploy which replaced the previous release.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return b.with(cmd.Context(), true, func(s *backup.Service) error {
 				keep := s.Keeping()

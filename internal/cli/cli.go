@@ -145,7 +145,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringArrayVar(&c.envFiles, "env-file", nil, "file of settings, NAME=value a line; may repeat")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(c.serve(), c.api(), c.worker(), c.migrate(), c.backup(), c.keys(), c.queue(), c.doctor(), c.smoke(), c.metrics(), c.version(), c.user(), c.person(), c.demo(), c.document(), c.packages(), c.exportRecord(), c.importRecord(), c.openapi(), c.extract(), c.selftest())
-	root.AddCommand(c.deploy(), c.rollback(), c.commit(), c.preflight(), c.releases(), c.incident(), c.maintenance(), c.status(), c.restart(), c.server())
+	root.AddCommand(c.deploy(), c.rollback(), c.commit(), c.preflight(), c.releases(), c.incident(), c.maintenance(), c.status(), c.logs(), c.restart(), c.server())
 	return root
 }
 

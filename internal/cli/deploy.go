@@ -115,6 +115,9 @@ func (c *cli) ended(run deploy.Run, err error) error {
 	if c.json {
 		err = errors.Join(err, c.printJSON(run))
 	}
+	if said, ok := errors.AsType[*deploy.SaidError](err); ok {
+		fmt.Fprintf(c.env.Stderr, "the servers said last:\n%s\n", strings.Join(said.Lines, "\n"))
+	}
 	if err != nil {
 		if run.Outcome == deploy.RolledBack {
 			return exitError{exitRolledBack, err}

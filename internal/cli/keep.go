@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/logfile"
+	"navidocs/internal/telemetry"
 )
 
 // canKeep says whether this system can pass sockets from one process to another.
@@ -32,6 +35,16 @@ func (c *cli) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	kept, err := logfile.Open(logfile.Path(cfg.StateDir()), time.Now)
+	if err != nil {
+		return err
+	}
+	defer kept.Close(flushing)
+	reports, err := app.Reports(cfg, Version())
+	if err != nil {
+		return err
+	}
+	defer app.CloseReports(ctx, reports)
 	k := keeper.New(keeper.Config{
 		Home: cfg.Home, Version: Version(), Stdout: c.env.Stdout, Stderr: c.env.Stderr,
 		Listen: func(ctx context.Context) ([]*os.File, error) { return listen(ctx, cfg) },
@@ -44,10 +57,24 @@ func (c *cli) keep(ctx context.Context) error {
 		},
 		Self:   func(release string) (keeper.Command, error) { return c.program(cfg.Home, release, c.env.Args) },
 		Notify: os.Getenv("NOTIFY_SOCKET"), Watchdog: watchdog, Reap: os.Getpid() == 1,
-		Log: app.NewLog(c.env.Stderr, cfg.Operation.LogLevel), Now: time.Now,
+		// The copy comes first: a terminal that is gone does not hold it up.
+		Log: app.NewLog(io.MultiWriter(kept.Stream(), c.env.Stderr), cfg.Operation.LogLevel), Now: time.Now,
+		Record: kept.Stream, Flush: func() { kept.Flush(flushing) }, Told: func(t keeper.Trouble) { reports.Report(trouble(t)) },
 	})
 	return k.Run(ctx)
 }
+
+// trouble is what the keeper had to put right, for who gathers failures.
+func trouble(t keeper.Trouble) telemetry.Failure {
+	f := telemetry.Failure{What: "server ended", Tags: map[string]string{"from": filepath.Base(t.From), "how": t.How}}
+	if t.To != "" {
+		f.What, f.Tags = "rollback", map[string]string{"from": filepath.Base(t.From), "to": filepath.Base(t.To)}
+	}
+	return f
+}
+
+// flushing is how long the last lines may take to the disk.
+const flushing = time.Second
 
 // listen opens the public sockets, or takes those that systemd passes.
 func listen(ctx context.Context, cfg config.Config) (files []*os.File, err error) {

@@ -48,11 +48,17 @@ func TestScripts(t *testing.T) {
 			e.Defer(func() { _ = l.Close() })
 			_, port, err := net.SplitHostPort(l.Addr().String())
 			e.Setenv("USED_PORT", port)
+			free, ferr := freePort(t.Context())
+			if ferr != nil {
+				return ferr
+			}
+			e.Setenv("FREE_PORT", free)
 			e.Setenv("CONTRACTS", contracts)
 			e.Setenv("APP_ENV", "test")
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await":        await(t.Context()),
 			"exits":        exits,
 			"keeps-secret": onSecret(t.Context(), keepSecret),
 			"opens-secret": onSecret(t.Context(), openSecret),
@@ -102,6 +108,33 @@ func packs(ctx context.Context) func(ts *testscript.TestScript, neg bool, args [
 		ts.Check(err)
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 		ts.Check(os.WriteFile(ts.MkAbs(args[1]), bytes.Replace(b.Bytes(), []byte("registered"), []byte("registexed"), 1), 0o600))
+	}
+}
+
+// freePort is one that nobody listens on yet.
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// await runs a program until it succeeds: await navidocs status.
+func await(ctx context.Context) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for ts.Exec(args[0], args[1:]...) != nil {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				ts.Fatalf("%v did not succeed within a minute", args)
+			}
+		}
 	}
 }
 

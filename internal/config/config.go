@@ -184,7 +184,7 @@ type Operation struct {
 
 // Telemetry sends measurements and errors elsewhere. All of it is off by default.
 type Telemetry struct {
-	SentryDSN       string `env:"SENTRY_DSN" kind:"web" secret:"yes" help:"where errors are reported"`
+	SentryDSN       string `env:"SENTRY_DSN" kind:"web" secret:"yes" help:"where errors are reported (Sentry): places in the code and kinds, never names, titles or texts"`
 	NewRelicLicense string `env:"NEW_RELIC_LICENSE_KEY" kind:"text" secret:"yes" help:"sends traces and metrics to New Relic (OTLP)"`
 	OTLPEndpoint    string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" kind:"web" help:"where traces and metrics are sent (OTLP over HTTP)"`
 }

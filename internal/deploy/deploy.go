@@ -69,6 +69,7 @@ type deploy struct {
 	gate     Gate
 	answered time.Duration // by the old release to a question over its private socket
 	promoted moment        // what the new release had counted when users came to it
+	said     []string      // the last lines of the servers, when the new release did not hold
 }
 
 // Run deploys what lies at path: the folder, the archive or the binary of a
@@ -424,12 +425,15 @@ func (x *deploy) commit(ctx context.Context) (string, error) {
 func (x *deploy) end(ctx context.Context, err error) (Run, error) {
 	ctx = context.WithoutCancel(ctx)
 	x.run.EndedAt, x.run.Step = new(x.Now().UTC()), ""
+	var opened error
 	if err != nil {
 		x.run.Reason = fault.Message(err)
 	}
-	var opened error
+	if err != nil && x.gotAsFar("start") {
+		x.said, opened = lines(x.State, x.run.At)
+	}
 	if x.run.Outcome == RolledBack {
-		opened = x.incident()
+		opened = errors.Join(opened, x.incident())
 	}
 	if x.keeper != nil {
 		_ = x.keeper.Close()
@@ -437,8 +441,25 @@ func (x *deploy) end(ctx context.Context, err error) (Run, error) {
 	if x.run.Outcome != Refused {
 		x.Announce(ctx, x.run.announcement())
 	}
-	return x.run, errors.Join(err, opened, JournalOf(x.State).Add(x.run))
+	if err = errors.Join(err, opened, JournalOf(x.State).Add(x.run)); len(x.said) > 0 {
+		err = &SaidError{err, x.said}
+	}
+	return x.run, err
 }
+
+// gotAsFar says whether a step was begun.
+func (x *deploy) gotAsFar(name string) bool {
+	return slices.ContainsFunc(x.run.Steps, func(s Step) bool { return s.Name == name })
+}
+
+// SaidError is an error with what the servers have said last.
+type SaidError struct {
+	error
+	Lines []string
+}
+
+// Unwrap implements errors.Unwrap.
+func (e *SaidError) Unwrap() error { return e.error }
 
 func (x *deploy) incident() error {
 	actions := make([]string, len(x.run.Steps))
@@ -447,7 +468,7 @@ func (x *deploy) incident() error {
 	}
 	_, err := IncidentsOf(x.State).Open(Incident{
 		At: x.promoted.at, Duration: x.run.EndedAt.Sub(x.promoted.at).Round(time.Millisecond), Reason: x.run.Reason,
-		Release: x.run.Release, Back: orNone(x.run.Previous), Actions: actions, Contacts: x.Options.Contacts,
+		Release: x.run.Release, Back: orNone(x.run.Previous), Actions: actions, Contacts: x.Options.Contacts, Said: x.said,
 	})
 	return err
 }

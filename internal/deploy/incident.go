@@ -27,7 +27,8 @@ type Incident struct {
 	Back     string        // that serves now; empty when none was taken back
 	LostRows int
 	Actions  []string
-	Contacts string // whom to call (OPERATOR_CONTACTS)
+	Contacts string   // whom to call (OPERATOR_CONTACTS)
+	Said     []string // the last lines of the log
 }
 
 var incidentText = template.Must(template.New("incident").Funcs(template.FuncMap{"utc": func(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }}).Parse(
@@ -49,6 +50,13 @@ Contacts: {{.Contacts}}
 ## Actions
 {{range .Actions}}
 - {{.}}
+{{- end}}
+{{- if .Said}}
+
+## Last lines of the log
+{{range .Said}}
+    {{.}}
+{{- end}}
 {{- end}}
 
 ## Root cause

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"navidocs/internal/fault"
+	"navidocs/internal/release"
 )
 
 // Outcome is how a run ended.
@@ -125,4 +126,26 @@ func (r Run) Standing(now time.Time) string {
 		return "provisional"
 	}
 	return "successful"
+}
+
+// BoundBackups names the backups that a way back may need: the one that was made
+// before the previous release was replaced, and that of a deploy which nobody has
+// decided on yet.
+func BoundBackups(home, state string) (ids []string, err error) {
+	defer fault.Wrap(&err, "deploy.BoundBackups")
+	runs, err := JournalOf(state).Runs()
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) > 0 && runs[0].Backup != "" && (runs[0].Outcome == Held || runs[0].Outcome == Begun) {
+		ids = append(ids, runs[0].Backup)
+	}
+	before := release.PreviousName(home)
+	i := slices.IndexFunc(runs, func(r Run) bool {
+		return before != "" && r.Previous == before && r.Backup != "" && (r.Outcome == Committed || r.Outcome == Held)
+	})
+	if i >= 0 {
+		ids = append(ids, runs[i].Backup)
+	}
+	return ids, nil
 }

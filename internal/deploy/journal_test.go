@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,4 +104,36 @@ func TestAnIncidentIsClosedWhenPeopleHaveWritten(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
+}
+
+// The backup that was made when the previous release was replaced is bound, and
+// that of a deploy in hand; those of deploys that came to nothing are not.
+func TestTheBackupOfTheWayBackIsBound(t *testing.T) {
+	t.Parallel()
+	home, state := t.TempDir(), t.TempDir()
+	j := deploy.JournalOf(state)
+	bound := func(want ...string) {
+		t.Helper()
+		if ids, err := deploy.BoundBackups(home, state); err != nil || !slices.Equal(ids, want) {
+			t.Errorf("%q, want %q, %v", ids, want, err)
+		}
+	}
+	add := func(id string, o deploy.Outcome, previous, release, backup string) {
+		t.Helper()
+		if err := j.Add(deploy.Run{ID: id, Kind: "deploy", Outcome: o, Previous: previous, Release: release, Backup: backup, At: noon}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bound()
+	add("1", deploy.Committed, "one", "two", "first")
+	add("2", deploy.Stopped, "two", "three", "second")
+	bound() // no link names a release before
+	if err := os.Symlink(filepath.Join("releases", "one"), filepath.Join(home, "previous")); err != nil {
+		t.Fatal(err)
+	}
+	bound("first")
+	add("3", deploy.RolledBack, "one", "three", "third")
+	bound("first")
+	add("4", deploy.Held, "two", "three", "fourth")
+	bound("fourth", "first")
 }

@@ -137,15 +137,19 @@ func (b *Rollback) end(ctx context.Context, run Run, err error) (Run, error) {
 		}
 		return run, errors.Join(err, JournalOf(b.State).Add(run))
 	}
+	said, unread := lines(b.State, run.At.Add(-tenMinutes))
 	_, opened := IncidentsOf(b.State).Open(Incident{
 		At: run.At, Duration: run.Took().Round(time.Millisecond), Reason: b.reason(), Release: run.Release, Back: run.Previous,
-		Actions: []string{fmt.Sprintf("taken back by %s in %s", orNone(run.By), run.Took().Round(time.Millisecond))}, Contacts: b.Contacts,
+		Actions: []string{fmt.Sprintf("taken back by %s in %s", orNone(run.By), run.Took().Round(time.Millisecond))}, Contacts: b.Contacts, Said: said,
 	})
 	b.Announce(ctx, Announcement{
 		Title: "NaviDocs " + run.Release + " was taken back", Lines: []string{run.Previous + " serves again, no row was changed", b.reason()},
 	})
-	return run, errors.Join(opened, JournalOf(b.State).Add(run))
+	return run, errors.Join(unread, opened, JournalOf(b.State).Add(run))
 }
+
+// tenMinutes is how far back what was said may explain why somebody goes back.
+const tenMinutes = 10 * time.Minute
 
 // commit swaps the links before the old release ends: a machine that fails in
 // between starts the new one.

@@ -7,6 +7,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unicode/utf8"
 )
 
@@ -107,9 +108,12 @@ func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
 
 // Wrap prefixes *err with what was being done; for `defer fault.Wrap(&err, ...)`.
 func Wrap(err *error, format string, args ...any) {
-	if *err != nil {
-		*err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), *err)
+	if *err == nil {
+		return
 	}
+	var at [1]uintptr
+	runtime.Callers(2, at[:])
+	*err = &wrapped{fmt.Sprintf(format, args...), *err, at[0]}
 }
 
 // Echo is a text as a Field's Value: itself when it is short enough to be

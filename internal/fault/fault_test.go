@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -31,6 +32,58 @@ func TestKindsTravelThroughWrapping(t *testing.T) {
 	}
 	if fault.Is(nil, fault.Internal) {
 		t.Error("no error is internal")
+	}
+}
+
+// Where an error came from is known without a word of what it says.
+func TestCallersNameTheFunctions(t *testing.T) {
+	t.Parallel()
+	inner := func() (err error) {
+		defer fault.Wrap(&err, "inner")
+		return errors.Join(io.EOF, io.ErrShortWrite)
+	}
+	outer := func() (err error) {
+		defer fault.Wrap(&err, "outer")
+		return fmt.Errorf("between: %w", inner())
+	}
+	names := func(err error) (all []string) {
+		frames := runtime.CallersFrames(fault.Callers(err))
+		for {
+			f, more := frames.Next()
+			all = append(all, strings.TrimPrefix(f.Function, "navidocs/internal/fault_test.TestCallersNameTheFunctions."))
+			if !more {
+				return all
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"func1", "func2"}, names(fmt.Errorf("x: %w", outer()))); diff != "" {
+		t.Error(diff)
+	}
+	panicked := func() (err error) {
+		defer func() { err = fault.Panicked(recover()) }()
+		var m map[string]int
+		m["x"] = 1
+		return nil
+	}
+	if all := strings.Join(names(panicked()), " "); !strings.Contains(all, "runtime.gopanic") || !strings.Contains(all, " func4 ") {
+		t.Error(all)
+	}
+	if text := panicked().Error(); !strings.HasPrefix(text, "panic: assignment to entry in nil map\ngoroutine ") {
+		t.Error(text)
+	}
+	if fault.Callers(nil) != nil || fault.Callers(io.EOF) != nil {
+		t.Error("nothing has no callers")
+	}
+}
+
+func TestKindsHaveNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for k := fault.Internal; k <= fault.Full; k++ {
+		seen[k.String()] = true
+	}
+	if len(seen) != int(fault.Full)+1 || fault.Full.String() != "full" || fault.Kind(99).String() != "kind 99" {
+		t.Error(seen)
 	}
 }
 

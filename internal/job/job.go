@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -100,7 +99,7 @@ func Define[T Args](o Options[T], f func(ctx context.Context, j *Job[T]) error) 
 	}
 	var zero T
 	return Work{kind: zero.Kind(), queue: o.Queue, max: o.MaxAttempts, timeout: o.Timeout, add: func(ws *river.Workers, q *Queue) error {
-		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f, log: q.config.Log, observe: q.config.Observe})
+		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f, log: q.config.Log, observe: q.config.Observe, failed: q.config.Failed})
 	}}
 }
 
@@ -110,6 +109,7 @@ type worker[T Args] struct {
 	f       func(context.Context, *Job[T]) error
 	log     *slog.Logger
 	observe func(kind, outcome string, took time.Duration)
+	failed  func(kind, outcome string, attempt int, err error)
 }
 
 func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.o.Timeout }
@@ -144,6 +144,9 @@ func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
 	outcome, err := w.attempt(ctx, j)
 	if w.observe != nil {
 		w.observe(rj.Kind, outcome, time.Since(began)) //nolint:forbidigo // as above
+	}
+	if w.failed != nil && (outcome == OutcomeFailed || outcome == OutcomeDead) {
+		w.failed(rj.Kind, outcome, rj.Attempt, err)
 	}
 	return err
 }
@@ -191,7 +194,7 @@ func (w *worker[T]) die(ctx context.Context, j *Job[T], outcome string, cause er
 func (w *worker[T]) try(ctx context.Context, j *Job[T]) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = fault.Panicked(p)
 		}
 	}()
 	return w.f(ctx, j)
@@ -237,6 +240,9 @@ type Config struct {
 	StopAfter time.Duration
 	// Observe is told of every attempt, when set. It must be quick.
 	Observe func(kind, outcome string, took time.Duration)
+	// Failed is told of every attempt whose outcome is failed or dead, when set. It
+	// must be quick.
+	Failed func(kind, outcome string, attempt int, err error)
 }
 
 // Queue enqueues jobs and, while Run runs, works them.

@@ -36,6 +36,7 @@ type child struct {
 	in      *bufio.Reader // of control; hear alone reads it
 	pipes   [2]*os.File   // what it prints: stdout, stderr
 	log     ring
+	record  io.Writer // takes a copy of its stderr
 
 	quiet   sync.Mutex // held by whoever stops the listening
 	hearing sync.WaitGroup
@@ -96,6 +97,10 @@ func (k *Keeper) spawn(ctx context.Context, release string, role Role) (c *child
 
 // watch begins to listen to a child and waits for its end.
 func (k *Keeper) watch(ctx context.Context, c *child) {
+	c.record = io.Discard
+	if k.config.Record != nil {
+		c.record = k.config.Record()
+	}
 	c.said, c.ended, c.calls, c.in = make(chan struct{}), make(chan struct{}), map[int]chan error{}, bufio.NewReader(c.control)
 	k.mu.Lock()
 	k.own[c.pid] = c
@@ -165,10 +170,8 @@ func without(environ []string) []string {
 // listen reads what the child says and prints, until hush or its end.
 func (c *child) listen(stdout, stderr io.Writer) {
 	c.hearing.Go(c.hear)
-	for i, to := range []io.Writer{stdout, stderr} {
-		from := c.pipes[i]
-		c.pumping.Go(func() { c.pump(from, to) })
-	}
+	c.pumping.Go(func() { c.pump(c.pipes[0], stdout, io.Discard) })
+	c.pumping.Go(func() { c.pump(c.pipes[1], stderr, c.record) })
 }
 
 // hush stops listening without losing anything, so that another may go on. Its
@@ -194,12 +197,13 @@ func (c *child) unhush(stdout, stderr io.Writer) {
 
 // pump passes on what the child prints, and keeps the last lines. That nobody
 // takes it any more does not hold the child up.
-func (c *child) pump(from *os.File, to io.Writer) {
+func (c *child) pump(from *os.File, to, record io.Writer) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			c.log.write(buffer[:n])
+			_, _ = record.Write(buffer[:n]) // first: it does not wait
 			_, _ = to.Write(buffer[:n])
 		}
 		if err != nil {

@@ -46,6 +46,15 @@ type Config struct {
 	Version string
 	// Stdout and Stderr take what the children print.
 	Stdout, Stderr io.Writer
+	// Record makes what takes a copy of what one child prints to Stderr; nil for no
+	// copies. Its writes must not wait.
+	Record func() io.Writer
+	// Told hears of a release that was taken back, and of a server that ended by
+	// itself; nil for nothing. It must be quick.
+	Told func(t Trouble)
+	// Flush is called before another program takes this process over; nil for
+	// nothing.
+	Flush func()
 	// Notify is the socket of sd_notify(3), "" when there is none; Watchdog is how
 	// often systemd wants to hear, 0 for never.
 	Notify   string
@@ -140,6 +149,19 @@ func (s Status) Child(role Role) (Child, bool) {
 		}
 	}
 	return Child{}, false
+}
+
+// Trouble is what a keeper had to put right.
+type Trouble struct {
+	// From is the release that it was with, To the one that was taken back, empty
+	// when a server ended by itself; How says in which way it did.
+	From, To, How string
+}
+
+func (k *Keeper) tell(t Trouble) {
+	if k.config.Told != nil {
+		k.config.Told(t)
+	}
 }
 
 // ExitError says that the first server ended before it could serve: with its

@@ -226,6 +226,7 @@ func (k *Keeper) back(ctx context.Context, reason string) error {
 	}
 	k.mu.Unlock()
 	k.config.Log.Warn("the release before was taken back", "from", bad.command.Release, "to", warm.command.Release, "reason", reason)
+	k.tell(Trouble{From: bad.command.Release, To: warm.command.Release})
 	if bad.dead() {
 		return k.work(ctx, warm, true)
 	}

@@ -135,6 +135,9 @@ func (k *Keeper) exec(ctx context.Context, command Command, s *state, text []byt
 	k.notify("RELOADING=1\nMAINPID=" + strconv.Itoa(os.Getpid()) + monotonic())
 	environ := append(outdated(command.Env), stateEnv+"="+strconv.Itoa(from))
 	k.config.Log.Info("the keeper is replaced", "program", command.Path)
+	if k.config.Flush != nil {
+		k.config.Flush()
+	}
 	err = syscall.Exec(command.Path, append([]string{command.Path}, command.Args...), environ)
 	k.notify("READY=1")
 	return fault.Because(err, fault.Unavailable, "%s cannot be started: the keeper goes on as it is", command.Path)

@@ -185,7 +185,8 @@ func TestStreamsEndEachTime(t *testing.T) {
 // A promoted release that dies is exchanged for the warm one, and why is noted.
 func TestPromotedThatDiesIsTakenBack(t *testing.T) {
 	t.Parallel()
-	k := keep(t, newHome(t), nil)
+	told := make(chan keeper.Trouble, 10)
+	k := keep(t, newHome(t), func(c *keeper.Config) { c.Told = func(t keeper.Trouble) { told <- t } })
 	old := k.role(t, keeper.Leader).PID
 	next, err := k.Start(t.Context(), "dies")
 	if err != nil {
@@ -205,6 +206,9 @@ func TestPromotedThatDiesIsTakenBack(t *testing.T) {
 		return nil
 	})
 	gone(t, next.PID)
+	if died, back := <-told, <-told; died != (keeper.Trouble{From: "dies", How: "ended with exit code 7"}) || back != (keeper.Trouble{From: "dies", To: "good"}) {
+		t.Errorf("%+v, %+v", died, back)
+	}
 }
 
 // Who comes in a pause is answered after it.

@@ -285,6 +285,7 @@ func (k *Keeper) lost(ctx context.Context, c *child) {
 	}
 	_, how := c.how()
 	k.config.Log.Error("a server has ended by itself", "pid", c.pid, "release", c.command.Release, "role", string(c.role), "how", how)
+	k.tell(Trouble{From: c.command.Release, How: how})
 	switch {
 	case leads && waits:
 		k.tasks.Go(func() { k.rescue(ctx, c, how) })

@@ -148,6 +148,10 @@ func Previous(home string) (Release, error) {
 	return linked(home, previousLink, "there is no release before the present one")
 }
 
+// PreviousName is the name of the release that served before, whether it can be
+// read or not; "" when there is none.
+func PreviousName(home string) string { return target(home, previousLink) }
+
 func linked(home, link, none string) (r Release, err error) {
 	defer fault.Wrap(&err, "release %s", link)
 	name := target(home, link)
