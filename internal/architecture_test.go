@@ -29,7 +29,7 @@ func imports() map[string]string {
 		document = "document/extract fleet account record blob event job db fault"
 		warranty = "document fleet sheet bundle account record blob event job db fault"
 		sale     = "dossier warranty archive " + warranty
-		services = "account archive document event fleet integration job notify record sale warranty webhook"
+		services = "account archive document event fleet integration job listing notify record sale warranty webhook"
 		ops      = "backup release keeper config db blob kv job event egress fault"
 	)
 	return map[string]string{
@@ -70,11 +70,16 @@ func imports() map[string]string {
 		"notify/notifytest":      "notify fault",
 		"webhook":                "account event egress job db kv fault",
 		"integration":            "warranty document fleet webhook account event egress job db fault",
+		"listing":                "warranty document fleet sheet account record blob event egress job db fault",
+		"listing/openmarine":     "listing fault",
+		"listing/boatsgroup":     "listing egress fault",
+		"listing/star":           "listing egress fault",
+		"listing/listingtest":    "listing fault",
 		"api":                    services + " fault",
 		"backup":                 "config db blob event fault",
 		"ops":                    ops,
 		"deploy":                 "ops release keeper logfile db egress fault",
-		"app":                    "api https deploy ops telemetry mailbox demo document/extract config " + services + " " + ops,
+		"app":                    "api https listing/openmarine listing/boatsgroup listing/star deploy ops telemetry mailbox demo document/extract config " + services + " " + ops,
 		"chaos":                  "app config account fleet event webhook job db fault",
 		"cli":                    "app chaos api deploy ops backup release keeper logfile telemetry config fault db document/extract " + services,
 		"testkit":                "config db blob kv job fault",

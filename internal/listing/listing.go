@@ -104,18 +104,18 @@ type Advert struct {
 
 // Boat is what an advert says of a boat.
 type Boat struct {
-	Make, Model, Name, HIN             string
-	ModelYear, BuildYear, RefitYear    *int
-	Category                           string // "power" or "sail"
-	Class, Designer, Builder, Flag     string
-	LengthM, LOAM, LWLM, LODM, BeamM   *float64 // nominal, over all, waterline, deck
-	DraftMaxM, DraftMinM, AirDraftM    *float64
-	DisplacementKg, DryWeightKg        *float64
-	BallastKg, GrossTonnage            *float64
-	HullMaterial, HullForm, Keel       string
-	FuelL, WaterL, HoldingL            *float64 // of all tanks together
-	CruiseKn, MaxKn, RangeNM           *float64
-	Cabins, Berths, Heads              *int
+	Make, Model, Name, HIN           string
+	ModelYear, BuildYear, RefitYear  *int
+	Category                         string // "power" or "sail"
+	Class, Designer, Builder, Flag   string
+	LengthM, LOAM, LWLM, LODM, BeamM *float64 // nominal, over all, waterline, deck
+	DraftMaxM, DraftMinM, AirDraftM  *float64
+	DisplacementKg, DryWeightKg      *float64
+	BallastKg, GrossTonnage          *float64
+	HullMaterial, HullForm, Keel     string
+	FuelL, WaterL, HoldingL          *float64 // of all tanks together
+	CruiseKn, MaxKn, RangeNM         *float64
+	Cabins, Berths, Heads            *int
 }
 
 // Engine is what an advert says of an engine.
