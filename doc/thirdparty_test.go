@@ -198,5 +198,6 @@ func licences() []form {
 		{"BSD-3-Clause", words(`(?s:redistribution and use in source and binary forms.*endorse or promote products)`), nil},
 		{"BSD-2-Clause", redistribution, endorse},
 		{"public domain", words("(dedicated to|in) the public domain"), nil},
+		{"CC0-1.0", words("CC0 1.0 Universal"), nil},
 	}
 }

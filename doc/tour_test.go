@@ -28,7 +28,7 @@ func TestTour(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: the tour builds the binary and reads all papers (-short)")
 	}
-	needs(t, "bash", "curl", "jq")
+	needs(t, "bash", "curl", "jq", "openssl")
 	d := serveDemo(t)
 	for _, path := range documents(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) { d.follow(t, path) })

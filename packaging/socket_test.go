@@ -102,37 +102,33 @@ func start(t *testing.T) *site {
 	return s
 }
 
-// asks gets a path of the first port, verified as browsers do.
-func (s *site) asks(path string) (*http.Response, error) {
+// looks asks the first port whether it is ready, verified as browsers do.
+func (s *site) looks() (leaf *x509.Certificate, err error) {
 	tr := &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: s.ca.Issued}, ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, s.ports[0])
 		},
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "https://"+domain+path, http.NoBody)
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "https://"+domain+"/readyz", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	res, err := tr.RoundTrip(req)
-	if err == nil {
-		err = res.Body.Close()
+	if err != nil {
+		return nil, err
 	}
-	return res, err
+	if got := res.Header.Get("Strict-Transport-Security"); res.StatusCode != http.StatusOK || res.ProtoMajor != 2 || got == "" {
+		err = fmt.Errorf("%s %s, HSTS %q", res.Status, res.Proto, got)
+	}
+	return res.TLS.PeerCertificates[0], errors.Join(err, res.Body.Close())
 }
 
 func (s *site) secure() (leaf *x509.Certificate) {
 	s.t.Helper()
-	testkit.Eventually(s.t, func() error {
-		res, err := s.asks("/readyz")
-		if err != nil {
-			return err
-		}
-		if got := res.Header.Get("Strict-Transport-Security"); res.StatusCode != http.StatusOK || res.ProtoMajor != 2 || got == "" {
-			return fmt.Errorf("%s %s, HSTS %q", res.Status, res.Proto, got)
-		}
-		leaf = res.TLS.PeerCertificates[0]
-		return nil
+	testkit.Eventually(s.t, func() (err error) {
+		leaf, err = s.looks()
+		return err
 	})
 	return leaf
 }

@@ -61,6 +61,8 @@ type Probes struct {
 	Ready   func(ctx context.Context) bool
 	// Status is what operators see at a glance, as JSON.
 	Status func(ctx context.Context) (any, error)
+	// Public is what anybody may know.
+	Public func(ctx context.Context) PublicStatus
 	// ResetProbe removes what a smoke test wrote, and counts what is left.
 	ResetProbe func(ctx context.Context, token string) (left int, err error)
 }

@@ -41,12 +41,15 @@ var handoverWords = sync.OnceValue(func() map[string]map[string]string {
 
 // handoverPolicy lets the page have its own style and its own forms, and nothing
 // else.
-var handoverPolicy = sync.OnceValue(func() string {
-	_, style, _ := strings.Cut(handoverHTML, "<style>")
+var handoverPolicy = sync.OnceValue(func() string { return pagePolicy(handoverHTML, "'self'") })
+
+// pagePolicy lets a page have its own style, and send its forms to forms.
+func pagePolicy(html, forms string) string {
+	_, style, _ := strings.Cut(html, "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
 	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-})
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'; form-action " + forms
+}
 
 // handoverView is what the page shows: a package, or why there is none.
 type handoverView struct {

@@ -45,7 +45,7 @@ func private(r *http.Request) bool {
 
 func watching(path string) bool {
 	switch path {
-	case "/livez", "/readyz", "/metrics", "/internal/status", "/api/health":
+	case "/livez", "/readyz", "/metrics", "/internal/status", "/status", "/api/health":
 		return true
 	}
 	return false
@@ -55,7 +55,7 @@ var maintenancePage = template.Must(template.New("maintenance").Parse(`<!doctype
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
 <title>NaviDocs is being maintained</title>
 <body style="font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem">
-<h1>NaviDocs is being maintained</h1><p>{{.}}</p><p>Nothing is lost. Please try again in a little while.</p>
+<h1>NaviDocs is being maintained</h1><p>{{.}}</p><p>Nothing is lost. Please try again in a little while. <a href="/status">How NaviDocs does</a></p>
 `))
 
 func turnAway(w http.ResponseWriter, why string) {

@@ -56,6 +56,7 @@ func (a *API) metaOperations() {
 	})
 	a.mux.HandleFunc("GET /metrics", a.metrics)
 	a.mux.HandleFunc("GET /internal/status", a.status)
+	a.mux.HandleFunc("GET /status", a.publicStatus)
 	a.mux.HandleFunc("POST "+probePath, a.resetProbe)
 	a.mux.HandleFunc("GET /api/openapi.yaml", a.contract(false))
 	a.mux.HandleFunc("GET /api/openapi-3.0.yaml", a.contract(true))

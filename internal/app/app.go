@@ -351,7 +351,7 @@ func (a *App) apiConfig() api.Config {
 		MetricsToken: c.Server.MetricsToken, Log: a.options.Log, Now: a.options.Now,
 		Probes: api.Probes{
 			Health: a.Health, Metrics: a.metricsHandler(), Ready: a.Ready,
-			Status: func(ctx context.Context) (any, error) { return a.Status(ctx) }, ResetProbe: a.resetProbe,
+			Status: func(ctx context.Context) (any, error) { return a.Status(ctx) }, ResetProbe: a.resetProbe, Public: a.PublicStatus,
 		},
 	}
 }

@@ -24,6 +24,7 @@ const (
 type probes struct {
 	database, redis, store, room probe[struct{}]
 	jobs                         probe[jobState]
+	public                       probe[api.PublicStatus]
 }
 
 type jobState struct {
@@ -37,6 +38,7 @@ func (a *App) newProbes() *probes {
 		return probe[struct{}]{check: check, limit: healthWait, fresh: fresh, now: a.options.Now}
 	}
 	return &probes{
+		public:   probe[api.PublicStatus]{check: a.lookPublic, limit: publicWait, fresh: publicFresh, now: a.options.Now},
 		database: ask(a.DB.Ping, 0), redis: ask(a.kv.Ping, 0), store: ask(a.Store.Ping, diskFresh), room: ask(a.DB.Room, diskFresh),
 		jobs: probe[jobState]{limit: healthWait, now: a.options.Now, check: func(ctx context.Context) (s jobState, err error) {
 			s.working = a.Jobs.Working(ctx)

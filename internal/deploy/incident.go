@@ -121,6 +121,8 @@ type IncidentLine struct {
 	Status string `json:"status"` // open, closed
 	Date   string `json:"date"`
 	Reason string `json:"reason"`
+	// Back is the release that serves again; empty when none was taken back.
+	Back string `json:"back"`
 }
 
 // List names all incidents, the newest first.
@@ -138,7 +140,7 @@ func (s Incidents) List() ([]IncidentLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, IncidentLine{ID: id, Status: field(text, "Status"), Date: field(text, "Date"), Reason: field(text, "Reason")})
+		all = append(all, IncidentLine{ID: id, Status: field(text, "Status"), Date: field(text, "Date"), Reason: field(text, "Reason"), Back: field(text, "Rolled back to")})
 	}
 	return all, nil
 }

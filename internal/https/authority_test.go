@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -252,4 +253,17 @@ func TestNamesThatNobodyCertifies(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
+}
+
+// certmagic would renew by itself, for a process that does not serve as well.
+func TestNothingRenewsBesideRun(t *testing.T) {
+	t.Parallel()
+	setup(t, 24*time.Hour, nil)
+	testkit.Eventually(t, func() error { // other tests make caches too, and stop them
+		stacks := make([]byte, 1<<20)
+		if strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "maintainAssets") {
+			return errors.New("certmagic maintains certificates")
+		}
+		return nil
+	})
 }

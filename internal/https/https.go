@@ -84,7 +84,7 @@ func (c *Certificates) TLS() *tls.Config {
 }
 
 // Run keeps the certificate fresh until ctx ends. What does not succeed is logged
-// and tried again. It may run any number of times, one after the other.
+// and tried again. It may run any number of times.
 func (c *Certificates) Run(ctx context.Context) error {
 	tick := time.NewTicker(c.every)
 	defer tick.Stop()

@@ -25,6 +25,13 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s (process %d) since %s: %s", h.By, h.PID, h.Since.UTC().Format(time.RFC3339), h.Why)
 }
 
+// A look at whether the lock is taken takes it for a moment, shared; it is waited
+// for.
+const (
+	glances = 10
+	glance  = 10 * time.Millisecond
+)
+
 // Lock keeps others from changing which release runs, until unlock is called or
 // the process ends. Somebody who holds it is named in the Conflict.
 func Lock(state string, h Holder) (unlock func() error, err error) {
@@ -35,6 +42,10 @@ func Lock(state string, h Holder) (unlock func() error, err error) {
 	file := filepath.Join(state, "deploy.lock")
 	l := flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	got, err := l.TryLock()
+	for try := 0; err == nil && !got && try < glances; try++ {
+		time.Sleep(glance)
+		got, err = l.TryLock()
+	}
 	if err != nil {
 		return nil, err
 	}
