@@ -22,7 +22,10 @@ import (
 	"navidocs/internal/release"
 )
 
-var cuts = flag.Int("cuts", 200, "how often navidocs deploy is killed")
+var (
+	cuts   = flag.Int("cuts", 200, "how often navidocs deploy is killed")
+	breaks = flag.Int("breaks", 40, "how often it is broken off")
+)
 
 // Whenever a deploy is killed: users notice nothing, the installation serves, its
 // database is whole, no half release lists, the status says where it was cut off,
@@ -60,6 +63,54 @@ func TestTwoHundredKillsOfDeploy(t *testing.T) {
 		t.Logf("PROVED: %d kills of navidocs deploy, in the steps %v (%d came to their end first): always served, database whole, no half release; each of %d whole deploys in between was committed; %s, 0 failed; all %d acknowledged boats are there",
 			k.struck, k.at, k.ended, whole+1, u.figures(), len(u.boats))
 	}
+}
+
+// Whenever a deploy is broken off, by Ctrl-C or because its terminal is lost, it
+// puts things back itself: one server is there, of the current release.
+func TestFortyBrokenOffDeploysGoBack(t *testing.T) {
+	in := install(t)
+	u := &users{t: t, c: register(t, in.url), url: in.url, pace: 500 * time.Millisecond}
+	u.arrive(5, &http.Transport{})
+	u.arrive(5, &http.Transport{DisableKeepAlives: true})
+	releases := []string{in.release(), in.release()}
+	k := &killer{installation: in, dice: seeded(40), at: map[string]int{}}
+	k.usual = in.deploy(releases[0], "1s").Took()
+	for i := 1; k.struck < *breaks && i < 2*(*breaks); i++ {
+		signal := []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM}[i%3]
+		k.breakOff(releases[i%len(releases)], signal)
+	}
+	u.leave()
+	in.rest(u.c)
+	in.end(syscall.SIGTERM)
+	in.holds(u)
+	inspect(t, in.server).all(0)
+	if !t.Failed() {
+		t.Logf("PROVED: %d deploys broken off, outcomes %v: each put things back itself; %s, 0 failed; all %d acknowledged boats are there", k.struck, k.at, u.figures(), len(u.boats))
+	}
+}
+
+// breakOff sends a signal to a deploy at a random moment of its usual time.
+func (k *killer) breakOff(path string, signal syscall.Signal) {
+	k.t.Helper()
+	before := k.status().Current
+	cmd := k.tool(unwatched(path, "1s")...)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	timer := time.AfterFunc(time.Duration(k.dice.Int64N(int64(k.usual))), func() { _ = cmd.Process.Signal(signal) })
+	err := cmd.Wait()
+	timer.Stop()
+	if state, _ := cmd.ProcessState.Sys().(syscall.WaitStatus); state.Signaled() {
+		return // it had not begun
+	}
+	s := k.status()
+	if s.Last.Outcome == deploy.Begun || len(s.Keeper.Children) != 1 || !s.Keeper.Children[0].Serving || err != nil && s.Current != before {
+		k.t.Fatalf("after %s: %+v, %+v, current %s\n%s", signal, s.Last, s.Keeper.Children, s.Current, &out)
+	}
+	k.at[string(s.Last.Outcome)]++
+	k.struck++
 }
 
 // killer kills deploys.

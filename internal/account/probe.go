@@ -38,9 +38,13 @@ func (a Actor) Probe() bool { return a.UserID == ProbeUser }
 
 // ProbeToken signs in to the probe for one smoke test; secret is the key that
 // signs sessions, so that only who reads the installation's keys can make it.
-// Like a session's, the token is one of its own: run names the test.
-func ProbeToken(secret []byte, now time.Time) string {
-	text := db.NewID() + "." + strconv.FormatInt(now.Add(probeTokenFor).Unix(), 10)
+// Run names the test, a new one unless given: one that comes under the name of one
+// that was killed goes on in its place, where another one has to wait.
+func ProbeToken(secret []byte, run string, now time.Time) string {
+	if run == "" {
+		run = db.NewID()
+	}
+	text := strings.ReplaceAll(run, ".", "-") + "." + strconv.FormatInt(now.Add(probeTokenFor).Unix(), 10)
 	return probePrefix + text + "." + probeMAC(secret, text)
 }
 
@@ -158,6 +162,16 @@ func (s *Service) HoldProbe(ctx context.Context, token string) (since time.Time,
 		err = errProbe
 	}
 	return at.since, err
+}
+
+// ForgetProbe lets the next smoke test of a restored database begin at once: the
+// one during which the backup was made does not run there.
+func ForgetProbe(ctx context.Context, d *db.DB) (err error) {
+	defer fault.Wrap(&err, "account.ForgetProbe")
+	return d.Transact(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE organizations SET created_at = 0 WHERE id = $1", ProbeOrg)
+		return err
+	})
 }
 
 // PurgeProbe removes the probe and all that it wrote, in the order in which an

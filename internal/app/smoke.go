@@ -23,7 +23,7 @@ const (
 
 // ProbeToken signs one smoke test in to the server of an installation, "" when its
 // keys cannot be read from here. It makes no keys.
-func ProbeToken(c config.Config, now time.Time) string {
+func ProbeToken(c config.Config, run string, now time.Time) string {
 	key := []byte(c.Auth.JWTSecret)
 	if len(key) == 0 {
 		text, err := os.ReadFile(filepath.Join(c.KeyDir(), signingFile)) //nolint:forbidigo // a key
@@ -35,11 +35,11 @@ func ProbeToken(c config.Config, now time.Time) string {
 	if len(key) == 0 {
 		return ""
 	}
-	return account.ProbeToken(key, now)
+	return account.ProbeToken(key, run, now)
 }
 
 // ProbeToken signs one smoke test in to this installation.
-func (a *App) ProbeToken() string { return ProbeToken(a.options.Config, a.options.Now()) }
+func (a *App) ProbeToken() string { return ProbeToken(a.options.Config, "", a.options.Now()) }
 
 // resetProbe ends a smoke test: it removes all that the probe wrote and counts
 // what is left, which is nothing unless a job of its own does not end. Bytes that

@@ -183,6 +183,39 @@ func TestSmokeTestsFollowOneAnother(t *testing.T) {
 	}
 }
 
+// A trial that has the name of one that was killed takes its place at once, and so
+// does any trial of a database that was restored.
+func TestATrialTakesThePlaceOfAKilledOne(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	s := apptest.New(t, apptest.Options{NoWorker: true, Home: home})
+	before := rows(t, s)
+	token := func(run string) string { return app.ProbeToken(config.Config{Home: home}, run, s.DB.Now()) }
+	for _, test := range []struct {
+		killed, next string
+		between      func() error
+	}{
+		{"deploy", "deploy", func() error { return nil }},
+		{"", "", func() error { return account.ForgetProbe(t.Context(), s.DB) }},
+	} {
+		if status := ask(t, s.URL, token(test.killed), "POST", "/api/boats", `{"name":"Cut off"}`); status != http.StatusCreated {
+			t.Fatal(status)
+		}
+		if got := ask(t, s.URL, token("another"), "POST", "/internal/probe/reset", ""); got != http.StatusConflict {
+			t.Error("another one begins", got)
+		}
+		if err := test.between(); err != nil {
+			t.Fatal(err)
+		}
+		if got := ask(t, s.URL, token(test.next), "POST", "/internal/probe/reset", ""); got != http.StatusOK {
+			t.Errorf("%q waits for %q: %d", test.next, test.killed, got)
+		}
+	}
+	if diff := cmp.Diff(before, rows(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // ask sends a request and returns the status of its answer.
 func ask(t *testing.T, base, token, method, path, body string, header ...string) int {
 	t.Helper()
@@ -208,7 +241,7 @@ func TestTheProbeIsForTheMachineAlone(t *testing.T) {
 	t.Parallel()
 	s := apptest.New(t, apptest.Options{NoWorker: true})
 	token := probeToken(t, s)
-	foreign := account.ProbeToken([]byte("another key, which is long enough"), s.DB.Now())
+	foreign := account.ProbeToken([]byte("another key, which is long enough"), "", s.DB.Now())
 	elsewhere := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.RemoteAddr = "203.0.113.7:4711" // as if from another machine
 		s.API.Handler().ServeHTTP(w, r)
@@ -303,7 +336,7 @@ func TestASmokeTestWithoutKeys(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	}
-	if token := app.ProbeToken(config.Config{Home: t.TempDir()}, s.DB.Now()); token != "" {
+	if token := app.ProbeToken(config.Config{Home: t.TempDir()}, "", s.DB.Now()); token != "" {
 		t.Error("a token without a key")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once

@@ -48,7 +48,11 @@ type Env struct {
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // the root of all contexts
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP) // a deploy whose terminal is lost goes back
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...) // the root of all contexts
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return Run(ctx, Env{Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})

@@ -318,7 +318,9 @@ func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, mo
 	if !ok {
 		return "", fault.New(fault.Internal, "the new release has ended: %s", lastWords(s))
 	}
-	args := append([]string{"smoke", "--json", "--socket", c.Socket}, more...)
+	// The trials of deploys have one name: whoever deploys is alone, so that one
+	// which is there already was killed.
+	args := append([]string{"smoke", "--json", "--socket", c.Socket, "--run", "deploy"}, more...)
 	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
 	var r ops.SmokeReport
 	if json.Unmarshal(out, &r) != nil {
