@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -26,7 +27,12 @@ func onMachine(r *http.Request, address string) bool {
 		return true
 	}
 	addr, err := netip.ParseAddr(address)
-	return err == nil && addr.Unmap().IsLoopback()
+	if err != nil {
+		return false
+	}
+	// A machine that calls its own address has it on both ends.
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return addr.Unmap().IsLoopback() || ok && local.AddrPort().Addr().Unmap() == addr.Unmap()
 }
 
 // errElsewhere is the answer to the probe from another machine, whatever its token.

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"navidocs/internal/backup"
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/notify"
@@ -23,6 +25,14 @@ func Preflight(ctx context.Context, o Options, faults config.Faults) (p *ops.Pre
 	}
 	if o.Config.SMTP.Host != "" {
 		p.Mail = (&App{options: o}).tryMail
+	}
+	p.Backups = func(ctx context.Context) ([]backup.Entry, error) {
+		a, err := Open(ctx, o, BackupOptions{Offline: true})
+		if err != nil {
+			return nil, err
+		}
+		all, err := a.Backups.List(ctx)
+		return all, errors.Join(err, a.Close())
 	}
 	a, err := Open(ctx, o, BackupOptions{})
 	if err != nil {

@@ -23,8 +23,12 @@ func (c *cli) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			base, client, _, err := smokeTarget{}.reach(cfg)
+			if err != nil {
+				return err
+			}
 			for {
-				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), fmt.Sprintf("http://127.0.0.1:%d", cfg.Server.Port), time.Now())
+				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), base, client, time.Now())
 				if err != nil {
 					return err
 				}
