@@ -20,6 +20,7 @@ func Preflight(ctx context.Context, o Options, faults config.Faults) (p *ops.Pre
 		o.Now = time.Now
 	}
 	p, closeIt = &ops.Preflight{Config: o.Config, Faults: faults, Now: o.Now}, func() error { return nil }
+	p.Without = Untraced(o.Config)
 	if len(faults) > 0 {
 		return p, closeIt
 	}

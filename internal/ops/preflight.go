@@ -44,6 +44,8 @@ type Preflight struct {
 	Deploying bool
 	// Mail tries the mail server; nil when mail is written to a folder.
 	Mail func(ctx context.Context) error
+	// Without is what is configured and this binary cannot do; "" for nothing.
+	Without string
 	// Assets are the files of the front end in this binary; nil without one.
 	Assets fs.FS
 	// Roots are the authorities that certificates go back to; nil means those of
