@@ -22,8 +22,8 @@ run: ## serve the demo at http://localhost:3000
 	go run ./cmd/navidocs serve --demo
 
 .PHONY: build
-build: ## build the one static binary, bin/navidocs
-	go build -pgo=auto -trimpath -ldflags "-s -w" -o bin/navidocs ./cmd/navidocs
+build: ## build the one static binary, bin/navidocs (TAGS=otel: with traces)
+	go build -pgo=auto -trimpath $(if $(TAGS),-tags $(TAGS)) -ldflags "-s -w" -o bin/navidocs ./cmd/navidocs
 
 .PHONY: test
 test: setup check ## check, then run every test, with the race detector and the real servers
@@ -42,6 +42,9 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 		echo "not formatted (repair: make format):"; echo "$$unformatted"; exit 1; \
 	fi
 	go vet ./...
+	@# What only another build has does not rot.
+	go vet -tags otel ./internal/telemetry ./internal/app
+	go test -count=1 -tags otel -run 'Trace' ./internal/telemetry ./internal/app
 	@# A cache of this checkout alone: shared ones name the files of other checkouts.
 	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(tool) golangci-lint run --allow-parallel-runners
 	go test -count=1 -short ./internal ./doc

@@ -88,7 +88,10 @@ type Config struct {
 	Observe  func(method, route string, status int, took time.Duration)
 	// Report is told of answers of 500 and above that were not meant; nil for
 	// nothing. It must be quick.
-	Report       func(f Failure)
+	Report func(f Failure)
+	// Trace begins a trace of a request; what ends it is told the pattern that took
+	// it and the status. Nil for none.
+	Trace        func(ctx context.Context, method string) (context.Context, func(route string, status int))
 	MetricsToken string
 	// Maintenance says why people are turned away now, and until when if that is
 	// known; "" lets them in. Nil lets them in always.
@@ -164,6 +167,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string, int, time.Duration) {}
+	}
+	if c.Trace == nil {
+		c.Trace = func(ctx context.Context, _ string) (context.Context, func(string, int)) {
+			return ctx, func(string, int) {}
+		}
 	}
 	if c.Report == nil {
 		c.Report = func(Failure) {}

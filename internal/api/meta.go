@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -95,8 +94,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 func (a *API) forOperators(w http.ResponseWriter, r *http.Request) bool {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	byToken := a.config.MetricsToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(a.config.MetricsToken)) == 1
-	addr, err := netip.ParseAddr(requestOf(r.Context()).address)
-	if byToken || private(r) || err == nil && addr.IsLoopback() {
+	if byToken || private(r) || local(r, requestOf(r.Context()).address) {
 		return true
 	}
 	writeProblem(w, r, newProblem(http.StatusForbidden, "metrics are read from this machine, or with METRICS_TOKEN"))

@@ -80,11 +80,13 @@ func (a *API) begin(next http.Handler) http.Handler {
 		}
 		info := &request{id: id, path: r.URL.Path, address: a.clientAddress(r), start: a.config.Now(), foreign: a.pages.Check(r) != nil}
 		info.onMachine = onMachine(r, info.address)
-		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
+		ctx, traced := a.config.Trace(r.Context(), r.Method)
+		r = r.WithContext(context.WithValue(ctx, requestKey, info))
 		w.Header().Set("X-Request-Id", id)
 		rec := &statusWriter{ResponseWriter: w}
 		info.connection = http.NewResponseController(rec)
 		next.ServeHTTP(rec, r)
+		traced(r.Pattern, rec.code())
 		a.logRequest(r, rec, info)
 	})
 }

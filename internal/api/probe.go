@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -17,16 +18,28 @@ const probePath = "/internal/probe/reset"
 // onMachine reports whether a request comes from the server's own machine, over
 // loopback or a unix socket, and was not passed on by a proxy there.
 func onMachine(r *http.Request, address string) bool {
+	return !forwarded(r) && (private(r) || local(r, address))
+}
+
+// forwarded reports whether a proxy says that it passed a request on.
+func forwarded(r *http.Request) bool {
 	for _, h := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via"} {
 		if r.Header.Get(h) != "" {
-			return false
+			return true
 		}
 	}
-	if private(r) {
-		return true
-	}
+	return false
+}
+
+// local reports whether an address is the server's own machine: loopback, or that
+// on which the request came in, as when a machine calls itself by its address.
+func local(r *http.Request, address string) bool {
 	addr, err := netip.ParseAddr(address)
-	return err == nil && addr.Unmap().IsLoopback()
+	if err != nil {
+		return false
+	}
+	here, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return addr.Unmap().IsLoopback() || ok && here.AddrPort().Addr().Unmap() == addr.Unmap() && !forwarded(r)
 }
 
 // errElsewhere is the answer to the probe from another machine, whatever its token.

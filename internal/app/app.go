@@ -84,6 +84,7 @@ type App struct {
 	started  time.Time
 	probes   *probes
 	reports  *telemetry.Reporter
+	tracer   *telemetry.Tracer
 	closing  sync.Mutex // guards closers
 	closers  []func() error
 	ready    atomic.Bool
@@ -160,7 +161,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 }
 
 func (a *App) openDatabase(ctx context.Context) (err error) {
-	if a.DB, err = db.Open(ctx, db.Options{URL: a.options.Config.Storage.Database, Now: a.options.Now, Observe: a.metrics.observeDB}); err != nil {
+	if a.DB, err = db.Open(ctx, db.Options{URL: a.options.Config.Storage.Database, Now: a.options.Now, Observe: a.metrics.observeDB, Trace: a.traceTransaction}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.DB.Close)
@@ -288,7 +289,7 @@ func (a *App) newWebhooks(client *egress.Client) error {
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
 		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers, event.Queue: event.Workers},
-		Observe: a.metrics.observeJob, Failed: a.reportJob,
+		Observe: a.metrics.observeJob, Failed: a.reportJob, Trace: a.tracer.Job,
 	})
 }
 
@@ -340,6 +341,7 @@ func (a *App) apiConfig() api.Config {
 		Notified: a.watchNotified,
 		Observe:  a.metrics.observeHTTP,
 		Report:   a.reportRequest,
+		Trace:    a.tracer.Request,
 		Wrap:     a.options.Wrap,
 		Maintenance: func() (string, time.Time) {
 			m := maintained()

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/backup"
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/notify"
@@ -19,11 +21,20 @@ func Preflight(ctx context.Context, o Options, faults config.Faults) (p *ops.Pre
 		o.Now = time.Now
 	}
 	p, closeIt = &ops.Preflight{Config: o.Config, Faults: faults, Probe: string(account.ProbeOrg), Now: o.Now}, func() error { return nil }
+	p.Without = Untraced(o.Config)
 	if len(faults) > 0 {
 		return p, closeIt
 	}
 	if o.Config.SMTP.Host != "" {
 		p.Mail = (&App{options: o}).tryMail
+	}
+	p.Backups = func(ctx context.Context) ([]backup.Entry, error) {
+		a, err := Open(ctx, o, BackupOptions{Offline: true})
+		if err != nil {
+			return nil, err
+		}
+		all, err := a.Backups.List(ctx)
+		return all, errors.Join(err, a.Close())
 	}
 	a, err := Open(ctx, o, BackupOptions{})
 	if err != nil {

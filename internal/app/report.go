@@ -34,7 +34,34 @@ func (a *App) openReports(ctx context.Context) (err error) {
 	if a.reports != nil {
 		a.closers = append(a.closers, func() error { CloseReports(ctx, a.reports); return nil })
 	}
+	if err != nil {
+		return err
+	}
+	o := traces(a.options.Config, a.version())
+	o.Failed = func(err error) { a.options.Log.Warn("traces cannot be sent", "error", err) }
+	if a.tracer, err = telemetry.OpenTraces(ctx, o); a.tracer != nil {
+		a.closers = append(a.closers, func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReports)
+			defer cancel()
+			if err := a.tracer.Close(ctx); err != nil { // a server stops whether they were sent or not
+				a.options.Log.Warn("the last traces were not sent")
+			}
+			return nil
+		})
+	}
 	return err
+}
+
+func traces(c config.Config, version string) telemetry.TraceOptions {
+	return telemetry.TraceOptions{Endpoint: c.Telemetry.OTLPEndpoint, NewRelic: c.Telemetry.NewRelicLicense, Release: version, Environment: c.App.Env}
+}
+
+// Untraced is what is said at the start, and before a deploy, where traces are asked
+// for that this binary cannot send; "" otherwise.
+func Untraced(c config.Config) string { return telemetry.Untraced(traces(c, "")) }
+
+func (a *App) traceTransaction(ctx context.Context) (context.Context, func(err error)) {
+	return a.tracer.Transaction(ctx, string(a.DB.Engine))
 }
 
 // reportRequest tells of an answer that nobody wanted.

@@ -204,6 +204,9 @@ func (c *cli) open(ctx context.Context, cfg config.Config) (*app.App, error) {
 	for _, notice := range cfg.Notices() {
 		fmt.Fprintln(c.env.Stderr, notice)
 	}
+	if notice := app.Untraced(cfg); notice != "" {
+		fmt.Fprintln(c.env.Stderr, notice)
+	}
 	o, err := c.options(cfg)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 
 func (c *cli) migrate() *cobra.Command {
 	return group("migrate", "Look at and change the database's schema",
-		c.migrateStatus(), c.migrateUp(), c.migrateDown(), c.migrateVerify(), c.migrateRehearse())
+		c.migrateStatus(), c.migrateUp(), c.migrateDown(), c.migrateVerify(), c.migrateRehearse(), c.migrateNew())
 }
 
 // migrator opens the database alone: serving needs an up-to-date schema,
@@ -285,4 +285,30 @@ func (c *cli) printVerified(engine db.Engine, problems []string) error {
 	}
 	_, err := fmt.Fprintln(c.env.Stdout, strings.Join(problems, "\n"))
 	return err
+}
+
+func (c *cli) migrateNew() *cobra.Command {
+	n := db.NewFile{}
+	class := string(db.Expand)
+	cmd := &cobra.Command{
+		Use: "new NAME", Short: "Begin a migration, in a checkout of the sources", Args: args(cobra.ExactArgs(1)),
+		Long: "Begin a migration, in a checkout of the sources: a file with its class, to be filled in with what\n" +
+			"it does and what takes that back. navidocs migrate verify proves both.",
+		Example: "  navidocs migrate new add_moorings\n  navidocs migrate new --class contract --pair drop_old_search",
+		RunE: func(_ *cobra.Command, given []string) error {
+			n.Name, n.Class, n.Now = given[0], db.Class(class), time.Now()
+			paths, err := n.Create(".")
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(paths)
+			}
+			_, err = fmt.Fprintln(c.env.Stdout, strings.Join(paths, "\n"))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&class, "class", class, "expand (adds), contract (takes away, one release later) or data (changes rows in batches)")
+	cmd.Flags().BoolVar(&n.Pair, "pair", false, "a file for each engine, where the text must differ")
+	return cmd
 }

@@ -1,14 +1,13 @@
 package cli
 
 import (
+	"crypto/tls"
 	"fmt"
-	"net"
-	"strconv"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"navidocs/internal/config"
 	"navidocs/internal/deploy"
 	"navidocs/internal/fault"
 )
@@ -26,8 +25,15 @@ func (c *cli) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			base, client, _, err := smokeTarget{}.reach(cfg)
+			if err != nil {
+				return err
+			}
+			if t, ok := client.Transport.(*http.Transport); ok { // that its certificate is over is said elsewhere
+				t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // this machine's own server
+			}
 			for {
-				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), ownAddress(cfg), time.Now())
+				s, err := deploy.Look(cmd.Context(), cfg.Home, cfg.StateDir(), base, client, time.Now())
 				if err != nil {
 					return err
 				}
@@ -50,15 +56,6 @@ func (c *cli) status() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds")
 	return cmd
-}
-
-// ownAddress is where the server of this machine answers.
-func ownAddress(cfg config.Config) string {
-	scheme := "http"
-	if cfg.HTTPS() {
-		scheme = "https"
-	}
-	return scheme + "://" + net.JoinHostPort(localHost(cfg), strconv.Itoa(cfg.Port()))
 }
 
 // up is the error of an installation that does not serve.

@@ -182,11 +182,11 @@ type Operation struct {
 	Smoke time.Duration `env:"SMOKE_INTERVAL" default:"1m" kind:"interval" help:"how often the server tries itself, in a hidden organization that leaves nothing; 0 for never, as it is for development and test unless given"`
 }
 
-// Telemetry sends measurements and errors elsewhere. All of it is off by default.
+// Telemetry sends errors and traces elsewhere. All of it is off by default.
 type Telemetry struct {
 	SentryDSN       string `env:"SENTRY_DSN" kind:"web" secret:"yes" help:"where errors are reported (Sentry): places in the code and kinds, never names, titles or texts"`
-	NewRelicLicense string `env:"NEW_RELIC_LICENSE_KEY" kind:"text" secret:"yes" help:"sends traces and metrics to New Relic (OTLP)"`
-	OTLPEndpoint    string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" kind:"web" help:"where traces and metrics are sent (OTLP over HTTP)"`
+	NewRelicLicense string `env:"NEW_RELIC_LICENSE_KEY" kind:"text" secret:"yes" help:"sends traces to New Relic, with a binary built for it (make build TAGS=otel)"`
+	OTLPEndpoint    string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" kind:"web" help:"where traces are sent (OTLP over HTTP), with a binary built for it (make build TAGS=otel)"`
 }
 
 // Unused holds names of the earlier installation that must not be faults.

@@ -58,6 +58,7 @@ type DB struct {
 	use     *flock.Flock // SQLite only: tells that a process has the file open
 	now     func() time.Time
 	observe func(kind string, took time.Duration)
+	trace   func(ctx context.Context) (context.Context, func(err error))
 	file    os.FileInfo // SQLite only: the file as it was opened
 	full    atomic.Bool // a transaction found no room
 }
@@ -75,6 +76,9 @@ type Options struct {
 	// Observe is told of every write transaction, with its waiting and its
 	// retries, and of every query outside of one, when set. It must be quick.
 	Observe func(kind string, took time.Duration)
+	// Trace begins a trace of a write transaction; what ends it is told how that came
+	// out. Nil for none.
+	Trace func(ctx context.Context) (context.Context, func(err error))
 }
 
 // The kinds that Options.Observe is told.
@@ -121,7 +125,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 // openFile opens a file that use, when it is given, says is in use.
 func openFile(ctx context.Context, path string, use *flock.Flock, o Options) (_ *DB, err error) {
 	o.complete()
-	d := &DB{Engine: SQLite, Path: path, reader: address(path, "&_pragma=query_only(1)"), now: o.Now, use: use, observe: o.Observe}
+	d := &DB{Engine: SQLite, Path: path, reader: address(path, "&_pragma=query_only(1)"), now: o.Now, use: use, observe: o.Observe, trace: o.Trace}
 	if err := create(ctx, path); err != nil {
 		return nil, closing(d, err)
 	}
@@ -232,7 +236,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	handle := stdlib.OpenDBFromPool(pool)
-	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now, observe: o.Observe}
+	d := &DB{Engine: Postgres, write: handle, read: handle, pool: pool, now: o.Now, observe: o.Observe, trace: o.Trace}
 	if err := d.checkPostgres(ctx); err != nil {
 		return nil, closing(d, err)
 	}

@@ -112,13 +112,18 @@ const attempts = 4
 // f may run again when PostgreSQL reports a deadlock or a serialization
 // failure, so it must have no effect outside the transaction; effects that
 // follow a commit go through OnCommit. Nothing slow belongs inside.
-func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) error {
+func (d *DB) Transact(ctx context.Context, f func(tx *Tx) error) (err error) {
 	if ctx == nil {
 		return errNoContext
 	}
 	defer d.measure(Write)()
+	if d.trace != nil {
+		var traced func(error)
+		ctx, traced = d.trace(ctx)
+		defer func() { traced(err) }()
+	}
 	for i := 1; ; i++ {
-		err := d.transact(ctx, f)
+		err = d.transact(ctx, f)
 		if fault.Is(err, fault.Full) {
 			d.full.Store(true)
 		}

@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestTheStatusNamesAKilledRun(t *testing.T) {
 	}
 	standing := func() string {
 		t.Helper()
-		s, err := deploy.Look(t.Context(), home, state, "http://127.0.0.1:1", noon)
+		s, err := deploy.Look(t.Context(), home, state, "http://127.0.0.1:1", http.DefaultClient, noon)
 		if err != nil {
 			t.Fatal(err)
 		}

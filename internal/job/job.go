@@ -99,7 +99,7 @@ func Define[T Args](o Options[T], f func(ctx context.Context, j *Job[T]) error) 
 	}
 	var zero T
 	return Work{kind: zero.Kind(), queue: o.Queue, max: o.MaxAttempts, timeout: o.Timeout, add: func(ws *river.Workers, q *Queue) error {
-		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f, log: q.config.Log, observe: q.config.Observe, failed: q.config.Failed})
+		return river.AddWorkerSafely(ws, &worker[T]{o: o, f: f, log: q.config.Log, observe: q.config.Observe, failed: q.config.Failed, trace: q.config.Trace})
 	}}
 }
 
@@ -110,6 +110,7 @@ type worker[T Args] struct {
 	log     *slog.Logger
 	observe func(kind, outcome string, took time.Duration)
 	failed  func(kind, outcome string, attempt int, err error)
+	trace   func(ctx context.Context, kind string, attempt int) (context.Context, func(outcome string, err error))
 }
 
 func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.o.Timeout }
@@ -141,7 +142,12 @@ const lostAttempts = 3
 func (w *worker[T]) Work(ctx context.Context, rj *river.Job[T]) error {
 	j := &Job[T]{Args: rj.Args, Attempt: rj.Attempt, MaxAttempts: rj.MaxAttempts, row: rj}
 	began := time.Now() //nolint:forbidigo // for a duration, which is no instant of a domain
+	traced := func(string, error) {}
+	if w.trace != nil {
+		ctx, traced = w.trace(ctx, rj.Kind, rj.Attempt)
+	}
 	outcome, err := w.attempt(ctx, j)
+	traced(outcome, err)
 	if w.observe != nil {
 		w.observe(rj.Kind, outcome, time.Since(began)) //nolint:forbidigo // as above
 	}
@@ -243,6 +249,9 @@ type Config struct {
 	// Failed is told of every attempt whose outcome is failed or dead, when set. It
 	// must be quick.
 	Failed func(kind, outcome string, attempt int, err error)
+	// Trace begins a trace of an attempt; what ends it is told how that came out. Nil
+	// for none.
+	Trace func(ctx context.Context, kind string, attempt int) (context.Context, func(outcome string, err error))
 }
 
 // Queue enqueues jobs and, while Run runs, works them.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"navidocs/internal/backup"
 	"navidocs/internal/config"
 	"navidocs/internal/fault"
 	"navidocs/internal/release"
@@ -35,10 +36,16 @@ type Preflight struct {
 	Trust   release.Trust
 	// NoReview: the operator answers for the release alone.
 	NoReview bool
+	// Restoring looks at what a restore needs, instead of a deploy.
+	Restoring bool
+	// Backups lists the backups, the newest first, without the database.
+	Backups func(ctx context.Context) ([]backup.Entry, error)
 	// Deploying: the caller holds the lock of deploys itself.
 	Deploying bool
 	// Mail tries the mail server; nil when mail is written to a folder.
 	Mail func(ctx context.Context) error
+	// Without is what is configured and this binary cannot do; "" for nothing.
+	Without string
 	// Assets are the files of the front end in this binary; nil without one.
 	Assets fs.FS
 	// Roots are the authorities that certificates go back to; nil means those of
@@ -65,6 +72,23 @@ const preflightLimit = 10 * time.Second
 
 func (p *Preflight) checks() []check {
 	machine := &Doctor{Config: p.Config, Now: p.Now}
+	if p.Restoring {
+		return []check{
+			{"config", p.config},
+			{"secrets", p.secrets},
+			{"recovery_key", p.recoveryKey},
+			{"disk", machine.disk},
+			{"ram", machine.memory},
+			{"load", machine.load},
+			{"fs", machine.fileSystem},
+			{"services", p.services},
+			{"db", p.restored},
+			{"backup", p.restorable},
+			{"drill", p.drilled},
+			{"sessions", p.opened(p.sessions)},
+			{"lock", p.lock},
+		}
+	}
 	return []check{
 		{"tests", p.report(p.tests)},
 		{"vuln", p.report(p.vuln)},
@@ -152,6 +176,50 @@ func (p *Preflight) database(ctx context.Context) (Finding, error) {
 		return warn("start the server once, or navidocs migrate up", "it is empty, as before a first start")
 	}
 	return fail("see the text; navidocs doctor looks closer", "it cannot be opened: %s", p.Unopened)
+}
+
+// restored: a database that is damaged is why one restores.
+func (p *Preflight) restored(ctx context.Context) (Finding, error) {
+	f, err := p.database(ctx)
+	if err == nil && f.Verdict == Fail {
+		f.Verdict, f.Remedy = Warn, "this is what a restore is for; navidocs doctor says whether there is another way"
+	}
+	return f, err
+}
+
+// restorable: without a backup that was verified there is nothing to restore.
+func (p *Preflight) restorable(ctx context.Context) (Finding, error) {
+	all, err := p.listed(ctx)
+	if all == nil || err != nil {
+		return skip("the backups cannot be listed: see config")
+	}
+	i := slices.IndexFunc(all, func(e backup.Entry) bool { return e.VerifiedAt != nil })
+	if i < 0 {
+		return fail("navidocs backup verify --all, or point DATABASE_BACKUP_DIR or --from at where they are", "none of %s is verified", plural(len(all), "backup"))
+	}
+	return pass("%s is the newest that is verified, of %.0f hours ago: what came since would be lost", all[i].ID, p.Now().Sub(all[i].Created).Hours())
+}
+
+// drilled: a backup that was restored once will be again.
+func (p *Preflight) drilled(ctx context.Context) (Finding, error) {
+	all, err := p.listed(ctx)
+	if all == nil || err != nil {
+		return skip("the backups cannot be listed: see config")
+	}
+	i := slices.IndexFunc(all, func(e backup.Entry) bool { return e.DrilledAt != nil })
+	if i < 0 {
+		return warn("navidocs backup drill", "no backup has been restored on trial")
+	}
+	return pass("%s was restored on trial", all[i].ID)
+}
+
+// listed are the backups; nil when nobody can say.
+func (p *Preflight) listed(ctx context.Context) ([]backup.Entry, error) {
+	if p.Backups == nil {
+		return nil, nil
+	}
+	all, err := p.Backups(ctx)
+	return append([]backup.Entry{}, all...), err
 }
 
 // recoveryKey: before the first start there is none.

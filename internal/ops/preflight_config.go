@@ -49,6 +49,8 @@ func (p *Preflight) config(context.Context) (Finding, error) {
 	}
 	c := p.Config
 	switch {
+	case p.Without != "":
+		return warn("use a binary that can, or remove the setting", "%s", p.Without)
 	case !c.Production():
 		return pass("it is whole; APP_ENV=%s", c.App.Env)
 	case c.App.URL == "":
