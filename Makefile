@@ -66,5 +66,5 @@ profile: ## profile the benchmarks of the API anew, for the compiler
 .PHONY: prove
 prove: setup ## run the long proofs: kill, load, upgrade, restore; and every test with the race detector
 	@go build -o bin/ ./internal/testkit/with ./internal/testkit/suite
-	bin/with -- go test -count=1 -timeout 90m -tags prove -v ./prove/...
+	bin/with -- go test -count=1 -timeout 4h -tags prove -v ./prove/...
 	bin/with -- bin/suite -thorough

@@ -106,7 +106,7 @@ func (k *killer) breakOff(path string, signal syscall.Signal) {
 		return // it had not begun
 	}
 	s := k.status()
-	if s.Last.Outcome == deploy.Begun || len(s.Keeper.Children) != 1 || !s.Keeper.Children[0].Serving || err != nil && s.Current != before {
+	if s.Last.Outcome == deploy.Begun || len(s.Keeper.Children) != 1 || !s.Keeper.Children[0].Serving || !s.Keeper.Children[0].Working || err != nil && s.Current != before {
 		k.t.Fatalf("after %s: %+v, %+v, current %s\n%s", signal, s.Last, s.Keeper.Children, s.Current, &out)
 	}
 	k.at[string(s.Last.Outcome)]++

@@ -146,9 +146,11 @@ func (in *installation) rest(c *client) {
 	in.t.Helper()
 	d := in.database()
 	wait(in.t, patience, func() error {
-		untold, err := db.One(in.t.Context(), d, db.Scalar[int], "SELECT count(*) FROM events WHERE dispatched_at IS NULL")
-		if err == nil && untold > 0 {
-			err = fmt.Errorf("%d events are not handed on", untold)
+		untold, err := db.Collect(in.t.Context(), d, db.Scalar[string], "SELECT type || ' of ' || coalesce(org_id, 'operators') FROM events WHERE dispatched_at IS NULL")
+		if err == nil && len(untold) > 0 {
+			jobs, jerr := db.Collect(in.t.Context(), d, db.Scalar[string], `SELECT state || ' ' || attempt || ' ' || coalesce(errors, '') || ' ' || scheduled_at
+				FROM river_job WHERE kind = 'event.dispatch' AND state <> 'completed'`)
+			err = errors.Join(fmt.Errorf("%d events are not handed on: %v, by the jobs %v", len(untold), untold, jobs), jerr)
 		}
 		return errors.Join(err, c.idle())
 	})

@@ -154,7 +154,11 @@ func (c *cli) tool(ctx context.Context, binary string, args ...string) ([]byte, 
 	tie(cmd)
 	err := cmd.Run()
 	if err != nil {
-		err = fault.Because(err, fault.Internal, "navidocs %s: %s", strings.Join(args[:min(2, len(args))], " "), lastLine(said.String()))
+		why := lastLine(said.String())
+		if why == "" {
+			why = err.Error() // it was killed, or is no program for this machine
+		}
+		err = fault.Because(err, fault.Internal, "navidocs %s: %s", strings.Join(args[:min(2, len(args))], " "), why)
 	}
 	return out.Bytes(), err
 }

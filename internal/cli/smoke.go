@@ -28,6 +28,7 @@ type smokeTarget struct{ url, socket string }
 func (c *cli) smoke() *cobra.Command {
 	var at smokeTarget
 	var run string
+	var clears bool
 	var o ops.SmokeOptions
 	cmd := &cobra.Command{
 		Use: "smoke", Short: "Try a running server, and leave no row in it", Args: args(cobra.NoArgs),
@@ -48,6 +49,9 @@ Exit code 1 when something did not hold.`,
 			if own {
 				o.Token = app.ProbeToken(cfg, run, time.Now())
 			}
+			if clears {
+				o.Only = []string{"none"}
+			}
 			r, err := ops.Smoke(cmd.Context(), client, base, o)
 			if err != nil {
 				return err
@@ -59,6 +63,7 @@ Exit code 1 when something did not hold.`,
 	flags.StringVar(&at.url, "target", "", "address of the server (the one on this machine unless given)")
 	flags.StringVar(&at.socket, "socket", "", "path of a unix socket on which the server listens")
 	flags.StringVar(&run, "run", "", "name of this trial: it takes the place of one of the same name that was killed, and waits two minutes for any other")
+	flags.BoolVar(&clears, "clear", false, "try nothing but health, and remove what a trial that was killed has left")
 	flags.BoolVar(&o.NoJobs, "no-jobs", false, "leave out what needs a worker")
 	return cmd
 }

@@ -63,7 +63,8 @@ type deploy struct {
 
 	run      Run
 	keeper   *keeper.Client
-	pid      int // of the new release
+	pid      int  // of the new release
+	tried    bool // it, and what a trial leaves that was cut off is there
 	fresh    release.Release
 	old      string // the binary that runs now
 	gate     Gate
@@ -320,6 +321,7 @@ func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, mo
 	}
 	// The trials of deploys have one name: whoever deploys is alone, so that one
 	// which is there already was killed.
+	x.tried = true
 	args := append([]string{"smoke", "--json", "--socket", c.Socket, "--run", "deploy"}, more...)
 	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
 	var r ops.SmokeReport

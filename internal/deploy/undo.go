@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
@@ -12,7 +13,10 @@ import (
 
 // undo brings the old release back, or ends the candidate that nobody met.
 func (x *deploy) undo(ctx context.Context, at string, cause error) error {
-	ctx = context.WithoutCancel(ctx) // also when the operator broke it off
+	if ctx.Err() != nil {
+		cause = fault.Because(cause, fault.Unavailable, "it was broken off in the step %s", at)
+	}
+	ctx = context.WithoutCancel(ctx)
 	x.run.Outcome = Stopped
 	if fault.Is(cause, fault.Conflict) && slices.Contains([]string{"stage", "preflight"}, at) {
 		x.run.Outcome = Refused
@@ -31,6 +35,7 @@ func (x *deploy) undo(ctx context.Context, at string, cause error) error {
 	if err != nil {
 		return errors.Join(cause, err)
 	}
+	defer x.clear(ctx)
 	if leads := x.leads(s); !leads && x.promoted.at.IsZero() {
 		return cause
 	}
@@ -39,6 +44,22 @@ func (x *deploy) undo(ctx context.Context, at string, cause error) error {
 	}
 	x.run.Outcome = RolledBack
 	return errors.Join(cause, x.step(ctx, step{"back", func(ctx context.Context) (string, error) { return x.back(ctx, fault.Message(cause)) }}))
+}
+
+// clearing bounds how long that may take which nobody waits for.
+const clearing = 10 * time.Second
+
+// clear removes the rows of a trial that was cut off. Where it cannot, the next
+// trial does.
+func (x *deploy) clear(ctx context.Context) {
+	s, err := x.keeper.Status(ctx)
+	leader, ok := s.Child(keeper.Leader)
+	if err != nil || !ok || !x.tried {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, clearing)
+	defer cancel()
+	_, _ = x.Tool(ctx, x.fresh.Binary(), "smoke", "--json", "--socket", leader.Socket, "--run", "deploy", "--clear")
 }
 
 // leads says whether users meet the new release.
