@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,21 +23,45 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// systemd itself finds nothing wrong in the unit.
-func TestSystemdTakesTheUnit(t *testing.T) {
+// systemd itself finds nothing wrong in the units.
+func TestSystemdTakesTheUnits(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("SKIPPED: no systemd-analyze")
 	}
-	unit := filepath.Join(t.TempDir(), "navidocs.service")
-	text := strings.ReplaceAll(read(t, "navidocs.service"), "/usr/bin/navidocs", "/bin/true") // a program that is there
-	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"navidocs.service", "navidocs-api.service", "navidocs-worker.service"} {
+		unit := filepath.Join(t.TempDir(), name)
+		text := strings.ReplaceAll(read(t, name), "/usr/bin/navidocs", "/bin/true") // a program that is there
+		if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
+		if err != nil || strings.Contains(string(said), name) {
+			t.Errorf("%v: %s", err, said)
+		}
 	}
-	said, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
-	if err != nil || strings.Contains(string(said), "navidocs.service") {
-		t.Errorf("%v: %s", err, said)
+}
+
+// The units of the parts are the whole one's but for what they serve: what is
+// hardened there is hardened here.
+func TestTheUnitsOfThePartsFollowTheWhole(t *testing.T) {
+	t.Parallel()
+	whole := strings.Split(read(t, "navidocs.service"), "\n")
+	for _, part := range []string{"api", "worker"} {
+		unit := read(t, "navidocs-"+part+".service")
+		for _, line := range whole[slices.Index(whole, "[Service]"):] {
+			switch name, _, _ := strings.Cut(line, "="); name {
+			case "Type", "NotifyAccess", "ExecStart", "ExecReload", "WatchdogSec", "TimeoutStartSec", "AmbientCapabilities", "CapabilityBoundingSet":
+			default:
+				if !strings.HasPrefix(line, "#") && !strings.Contains(unit, "\n"+line+"\n") {
+					t.Errorf("navidocs-%s.service lacks %s", part, line)
+				}
+			}
+		}
+		if !strings.Contains(unit, "/etc/navidocs/env "+part+"\n") || !strings.Contains(unit, "\nConflicts=navidocs.service\n") {
+			t.Error(unit)
+		}
 	}
 }
 
