@@ -25,6 +25,12 @@ run: ## serve the demo at http://localhost:3000
 build: ## build the one static binary, bin/navidocs (TAGS=otel: with traces)
 	go build -pgo=auto -trimpath $(if $(TAGS),-tags $(TAGS)) -ldflags "-s -w" -o bin/navidocs ./cmd/navidocs
 
+VERSION ?= 0.0.0
+.PHONY: package
+package: build ## build the Debian package, bin/navidocs_VERSION_ARCH.deb (VERSION=1.4.0)
+	@# A module of its own: what it needs would change the versions of the other tools.
+	VERSION=$(VERSION) GOARCH=$$(go env GOARCH) go tool -modfile=tools/nfpm.mod nfpm package --config packaging/nfpm.yaml --packager deb --target bin/
+
 .PHONY: test
 test: setup check ## check, then run every test, with the race detector and the real servers
 	@# Built, not "go run", which leaves its program behind when it is ended.

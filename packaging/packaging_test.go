@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var units []string
-	for _, name := range []string{"navidocs.service", "navidocs.socket"} {
+	for _, name := range []string{"navidocs.service", "navidocs.socket", "navidocs-api.service", "navidocs-worker.service"} {
 		unit := filepath.Join(dir, name)
 		text := strings.ReplaceAll(read(t, name), "/usr/bin/navidocs", "/bin/true") // a program that is there
 		if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
@@ -40,8 +41,30 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 		units = append(units, unit)
 	}
 	said, err := exec.CommandContext(t.Context(), analyze, append([]string{"verify", "--man=no"}, units...)...).CombinedOutput()
-	if err != nil || strings.Contains(string(said), "navidocs.s") {
+	if err != nil || strings.Contains(string(said), "navidocs") {
 		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// The units of the parts are the whole one's but for what they serve: what is
+// hardened there is hardened here.
+func TestTheUnitsOfThePartsFollowTheWhole(t *testing.T) {
+	t.Parallel()
+	whole := strings.Split(read(t, "navidocs.service"), "\n")
+	for _, part := range []string{"api", "worker"} {
+		unit := read(t, "navidocs-"+part+".service")
+		for _, line := range whole[slices.Index(whole, "[Service]"):] {
+			switch name, _, _ := strings.Cut(line, "="); name {
+			case "Type", "NotifyAccess", "ExecStart", "ExecReload", "WatchdogSec", "TimeoutStartSec", "AmbientCapabilities", "CapabilityBoundingSet":
+			default:
+				if !strings.HasPrefix(line, "#") && !strings.Contains(unit, "\n"+line+"\n") {
+					t.Errorf("navidocs-%s.service lacks %s", part, line)
+				}
+			}
+		}
+		if !strings.Contains(unit, "/etc/navidocs/env "+part+"\n") || !strings.Contains(unit, "\nConflicts=navidocs.service\n") {
+			t.Error(unit)
+		}
 	}
 }
 
