@@ -53,7 +53,7 @@ func made(t *testing.T) string {
 	for _, name := range []string{"LICENSE", "THIRD_PARTY.md"} { // a link would be packed as one
 		must(t, os.WriteFile(filepath.Join(stage, name), []byte(read(t, filepath.Join(top, name))), 0o600))
 	}
-	run(t, top, []string{"CGO_ENABLED=0"}, "go", "build", "-pgo=off", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(stage, "bin", "navidocs"), "./cmd/navidocs")
+	run(t, top, []string{"CGO_ENABLED=0"}, "go", "build", "-pgo=off", "-ldflags=-s -w", "-o", filepath.Join(stage, "bin", "navidocs"), "./cmd/navidocs")
 	run(t, stage, []string{"VERSION=1.4.0", "GOARCH=" + runtime.GOARCH}, tool, "package", "--config", "packaging/nfpm.yaml", "--packager", "deb", "--target", "navidocs.deb")
 	return filepath.Join(stage, "navidocs.deb")
 }
