@@ -42,13 +42,13 @@ func TestTwentyDeploysFromAfar(t *testing.T) {
 		tls       bool
 		transport func(roots *x509.CertPool) *http.Transport
 	}{
-		{"HTTP/1, connections that stay", false, func(*x509.CertPool) *http.Transport {
+		{"HTTP 1, connections that stay", false, func(*x509.CertPool) *http.Transport {
 			return &http.Transport{MaxIdleConnsPerHost: 1000}
 		}},
-		{"HTTP/1, new connections", false, func(*x509.CertPool) *http.Transport {
+		{"HTTP 1, new connections", false, func(*x509.CertPool) *http.Transport {
 			return &http.Transport{DisableKeepAlives: true}
 		}},
-		{"HTTP/2", true, func(roots *x509.CertPool) *http.Transport {
+		{"HTTP 2", true, func(roots *x509.CertPool) *http.Transport {
 			return &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
 		}},
 	} {
@@ -85,7 +85,9 @@ func (in *installation) fromAfar(how string, transport func() *http.Transport) {
 	u.mu.Unlock()
 	var all []time.Duration
 	for range *deploys {
-		all = append(all, in.deploy(in.release(), "3s").Took())
+		run := in.deploy(in.release(), "3s")
+		all = append(all, run.Took())
+		t.Logf("longest request in each step: %s", u.stalls(run))
 	}
 	u.more(int64(*rate))
 	u.leave()
@@ -103,12 +105,6 @@ func (in *installation) fromAfar(how string, transport func() *http.Transport) {
 	if p99 := longest(u.took, 0.99); p99 > quiet+200*time.Millisecond {
 		t.Errorf("MISSED: 99 of 100 requests took up to %s, more than 200 ms longer than without a deploy (%s)", p99, quiet)
 	}
-}
-
-// longest is how long a share of requests took at most.
-func longest(took []time.Duration, share float64) time.Duration {
-	all := slices.Sorted(slices.Values(took))
-	return all[min(len(all)-1, int(share*float64(len(all))))]
 }
 
 // secure gives the server the certificate of tests, and returns who trusts it.

@@ -20,7 +20,7 @@ func TestFiveDeploysFailNoRequest(t *testing.T) {
 	t.Parallel()
 	const deploys = 5
 	in := install(t)
-	u := &users{t: t, c: register(t, in.url), url: in.url, pace: 100 * time.Millisecond}
+	u := &users{t: t, c: register(t, in.url), url: in.url, pace: 200 * time.Millisecond}
 	u.arrive(4, &http.Transport{})
 	u.arrive(4, &http.Transport{DisableKeepAlives: true})
 	var all []time.Duration

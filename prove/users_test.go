@@ -11,10 +11,13 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"navidocs/internal/deploy"
 )
 
 // users read and write at their pace, each on a connection that stays or on new
@@ -38,6 +41,7 @@ type users struct {
 	failed []string
 	cut    []string // failed in rough times
 	took   []time.Duration
+	begun  []time.Time // when each of those began
 }
 
 // arrive has n users come over a transport that they share; the first of ten
@@ -74,7 +78,7 @@ func (u *users) once(tr http.RoundTripper, writes bool) {
 	case writes:
 		u.boats = append(u.boats, id)
 	}
-	u.took = append(u.took, took)
+	u.took, u.begun = append(u.took, took), append(u.begun, began)
 }
 
 // once more is what transports do of themselves when a connection ends on which
@@ -139,12 +143,34 @@ func (u *users) leave() {
 	}
 }
 
+// longest is how long a share of requests took at most.
+func longest(took []time.Duration, share float64) time.Duration {
+	all := slices.Sorted(slices.Values(took))
+	return all[min(len(all)-1, int(share*float64(len(all))))]
+}
+
+// stalls is the longest request that was under way in each step of a deploy.
+func (u *users) stalls(run deploy.Run) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var out []string
+	at := run.At
+	for _, s := range run.Steps {
+		end, most := at.Add(time.Duration(s.TookMS)*time.Millisecond), time.Duration(0)
+		for i, began := range u.begun {
+			if began.Before(end) && began.Add(u.took[i]).After(at) {
+				most = max(most, u.took[i])
+			}
+		}
+		out = append(out, fmt.Sprintf("%s %d ms", s.Name, most.Milliseconds()))
+		at = end
+	}
+	return strings.Join(out, ", ")
+}
+
 // figures are how many asked how fast, and how long it took.
 func (u *users) figures() string {
-	slices.Sort(u.took)
-	at := func(share float64) time.Duration {
-		return u.took[min(len(u.took)-1, int(share*float64(len(u.took))))].Round(time.Millisecond)
-	}
+	at := func(share float64) time.Duration { return longest(u.took, share).Round(time.Millisecond) }
 	return fmt.Sprintf("%d requests at %.0f/s, half of them in %s, 99 of 100 in %s, the longest %s",
 		len(u.took), float64(len(u.took))/time.Since(u.began).Seconds(), at(0.5), at(0.99), at(1))
 }
