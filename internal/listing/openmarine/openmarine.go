@@ -12,10 +12,8 @@
 package openmarine
 
 import (
-	"io"
 	"time"
 
-	"navidocs/internal/fault"
 	"navidocs/internal/listing"
 )
 
@@ -38,19 +36,4 @@ type Office struct {
 	ID, Name, Email, Contact                 string
 	Address, Town, County, Country, Postcode string
 	Phone, Website                           string
-}
-
-// Write writes a feed. Only adverts that portals may show are in it. The error is
-// Invalid when an advert has no reference or two have the same.
-func Write(w io.Writer, f Feed) (err error) {
-	defer fault.Wrap(&err, "openmarine.Write")
-	return fault.New(fault.Unsupported, "feeds cannot be written yet")
-}
-
-// Read reads a feed of at most 64 MB. The error is Invalid, and names the advert
-// and the element, when it is no OpenMarine, breaks off or has an advert without a
-// reference; TooLarge when it is longer or deeper than any real one.
-func Read(r io.Reader) (_ Feed, err error) {
-	defer fault.Wrap(&err, "openmarine.Read")
-	return Feed{}, fault.New(fault.Unsupported, "feeds cannot be read yet")
 }
