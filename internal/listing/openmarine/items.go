@@ -61,6 +61,7 @@ func (x *reader) measure(n *wire.Node, m measure) *float64 {
 	f, ok := wire.Measure(n.T(), max(m.quantity, 0), unit)
 	if m.quantity == plain {
 		f, ok = wire.Number(n.T())
+		ok = ok && f >= 0
 	}
 	if !ok {
 		x.doubt(m.name, n.T()+" "+n.A("unit"))
@@ -132,7 +133,7 @@ func (x *reader) engine(all map[string]*wire.Node) (e listing.Engine) {
 	case "gas", "gasoline", "unleaded", "petrol/gasoline":
 		e.Fuel = "petrol"
 	}
-	e.Hours = x.measure(all["hours"], measure{name: "hours", quantity: plain})
+	e.Hours = x.measure(all["hours"], measure{name: "hours", unit: "h", quantity: wire.Duration})
 	e.PowerKW = x.measure(all["nd_power"], measure{name: "nd_power", unit: "kw", quantity: wire.Power})
 	if e.PowerKW == nil {
 		e.PowerKW = x.measure(all["horse_power"], measure{name: "horse_power", unit: "hp", quantity: wire.Power})

@@ -85,6 +85,7 @@ const (
 	Speed                    // knots
 	Distance                 // nautical miles; a mile is the statute one
 	Power                    // kilowatts; a horsepower is the mechanical one
+	Duration                 // hours
 )
 
 // The exact factors.
@@ -124,6 +125,7 @@ var units = [...]map[string]float64{
 		"nm": 1, "nmi": 1, "nautical mile": 1, "nautical miles": 1, "mi": Mile, "mile": Mile, "miles": Mile, "statute miles": Mile,
 		"km": perKilometre, "kilometers": perKilometre, "kilometres": perKilometre,
 	},
+	Duration: {"h": 1, "hr": 1, "hrs": 1, "hour": 1, "hours": 1},
 	Power: {
 		"kw": 1, "kilowatt": 1, "kilowatts": 1, "hp": Horsepower, "bhp": Horsepower, "horsepower": Horsepower, "horse power": Horsepower,
 		"ps": metricHorse, "cv": metricHorse, "ch": metricHorse, "pk": metricHorse,
@@ -131,7 +133,8 @@ var units = [...]map[string]float64{
 }
 
 // Measure reads "47 ft", "200|gallon", "30,000 lb", "14' 6\"" or a bare number, which
-// is in the given unit. It is not ok when a word is no unit of the quantity.
+// is in the given unit. It is not ok when a word is no unit of the quantity, or when
+// the measure is negative.
 func Measure(s string, q Quantity, unit string) (_ float64, ok bool) {
 	s = strings.TrimSpace(strings.NewReplacer("’", "'", "′", "'", "”", "\"", "″", "\"", "|", " ", "\u00a0", " ").Replace(s))
 	sum, exact := 0.0, true
@@ -159,5 +162,5 @@ func Measure(s string, q Quantity, unit string) (_ float64, ok bool) {
 	if !exact {
 		sum = Round(sum)
 	}
-	return sum, math.Abs(sum) <= most
+	return sum, sum >= 0 && sum <= most
 }
