@@ -1,0 +1,5 @@
+//go:build prove
+
+package prove_test
+
+func init() { how = []string{"-pgo=auto", "-trimpath", "-ldflags=-s -w"} }
