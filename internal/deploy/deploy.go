@@ -1,11 +1,3 @@
-// Package deploy puts a release in the place of the one that runs, takes it back,
-// and says how an installation stands.
-//
-// It guarantees: until a release is promoted no user meets it; one that does worse
-// than the release before goes; the database is never taken back; each run is
-// written down as it goes, and what a killed one has left is mended by the next.
-// It runs the commands of both releases and speaks to their keeper; it opens no
-// database itself.
 package deploy
 
 import (
