@@ -97,7 +97,9 @@ type Advert struct {
 	Broker       Broker
 	Boat         Boat
 	Engines      []Engine
-	Images       []Image // in order; the first is the main one
+	// HoursTotal are the hours of all engines together, where a portal says no more.
+	HoursTotal *float64
+	Images     []Image // in order; the first is the main one
 	// WarrantyUntil is when the last of the boat's warranties ends, a date.
 	WarrantyUntil string
 }

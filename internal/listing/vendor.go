@@ -8,8 +8,9 @@ import (
 // Vendor is a portal that is sent what it shows. Errors are fault.Invalid when the
 // vendor does not want this advert as it is, fault.Unauthenticated when it does
 // not know us (nothing more is sent to it until somebody has looked),
-// fault.RateLimited with the time to wait, and fault.Unavailable for all that may
-// be better later.
+// fault.NotFound when Update names a boat that the vendor does not have (create it
+// again), fault.RateLimited with the seconds to wait as its detail "retry_after" (an
+// int), and fault.Unavailable for all that may be better later.
 type Vendor interface {
 	// Validate asks whether the credentials are good.
 	Validate(ctx context.Context) error
