@@ -17,6 +17,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/integration"
+	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
@@ -24,7 +25,7 @@ import (
 )
 
 func vaults() []account.Vault {
-	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults())
+	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults(), listing.Vaults())
 }
 
 // fill puts one value into every vault of an installation, and checks that it did.
