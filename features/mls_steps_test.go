@@ -20,7 +20,6 @@ import (
 	"navidocs/internal/apptest"
 	"navidocs/internal/document"
 	"navidocs/internal/listing"
-	"navidocs/internal/listing/listingtest"
 	"navidocs/internal/testkit"
 )
 
@@ -39,8 +38,7 @@ type offering struct {
 	mu         sync.Mutex // guards results
 	results    string     // what YachtWorld lists, as JSON
 
-	good, failing *listingtest.Partner
-	goodID, badID listing.ConnectionID
+	good, failing *taker
 }
 
 func (w *world) mlsSteps(sc *godog.ScenarioContext) {
@@ -64,6 +62,14 @@ func (w *world) mlsSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^YachtWorld with the broker's key is connected, and the key is never read back$`, o.connectsYachtWorld)
 	sc.Step(`^YachtWorld lists the boat for "([^"]*)" as "([^"]*)"$`, o.lists)
 	sc.Step(`^the boat's status at YachtWorld shows that price and status are others there$`, o.drifts)
+	sc.Step(`^a partner that takes boats$`, func() (err error) { o.good, err = o.takes("Good partner"); return err })
+	sc.Step(`^a partner that answers 500 once it is connected$`, o.failsLater)
+	sc.Step(`^the daily run is due$`, o.daily)
+	sc.Step(`^the good partner has the boat$`, o.goodHas)
+	sc.Step(`^the boat's status at the failing partner is "failed" after 3 retries$`, o.failedAfterRetries)
+	sc.Step(`^the broker is told that the failing partner did not take the boat$`, o.isTold)
+	sc.Step(`^the failing partner answers again$`, func() error { o.failing.answer(http.StatusOK); return nil })
+	sc.Step(`^the boat's status at the failing partner is "published"$`, func() error { return o.comesTo(o.failing, "published") })
 	sc.Step(`^the entry sheet has in this order: (.*)$`, o.sheetOrder)
 	sc.Step(`^it says the lengths in metres and in feet$`, o.sheetUnits)
 }
@@ -118,11 +124,11 @@ func (o *offering) fetches() error {
 	return nil
 }
 
-// path is that of an address of the server, which is elsewhere in a test.
-func path(address string) string { return address[strings.Index(address, "/feeds/"):] }
+// feedPath is that of an address of the server, which is elsewhere in a test.
+func feedPath(address string) string { return address[strings.Index(address, "/feeds/"):] }
 
 func (o *offering) fetch() (apptest.Answer, error) {
-	a := o.server.Anonymous().Do("GET", path(o.portal.URL), nil, "Accept-Encoding: identity")
+	a := o.server.Anonymous().Do("GET", feedPath(o.portal.URL), nil, "Accept-Encoding: identity")
 	if a.Status != http.StatusOK {
 		return a, fmt.Errorf("the feed answers %d: %s", a.Status, a.Body)
 	}
@@ -150,7 +156,7 @@ func (o *offering) offers(price int) error {
 	} else if o.ref != ref {
 		return fmt.Errorf("the reference was %s and is %s", o.ref, ref)
 	}
-	picture := o.server.Anonymous().Want(http.StatusOK, "GET", path(string(media[1])), nil)
+	picture := o.server.Anonymous().Want(http.StatusOK, "GET", feedPath(string(media[1])), nil)
 	if picture.Header.Get("Content-Type") != "image/jpeg" || !bytes.HasPrefix(picture.Body, []byte("\xff\xd8")) || bytes.Contains(picture.Body, []byte("Exif")) {
 		return errors.New("the picture is no plain JPEG")
 	}
@@ -186,7 +192,7 @@ func (o *offering) stands(id listing.ConnectionID, want string) error {
 }
 
 func (o *offering) isAsItWas() error {
-	a := o.server.Anonymous().Do("GET", path(o.portal.URL), nil, "Accept-Encoding: identity", "If-None-Match: "+o.tag)
+	a := o.server.Anonymous().Do("GET", feedPath(o.portal.URL), nil, "Accept-Encoding: identity", "If-None-Match: "+o.tag)
 	if a.Status != http.StatusNotModified || len(a.Body) > 0 {
 		return fmt.Errorf("it answers %d with %d bytes", a.Status, len(a.Body))
 	}
@@ -205,7 +211,7 @@ func (o *offering) offersNothing() error {
 
 func (o *offering) pictureGone() error {
 	media := mediaURL.FindSubmatch(o.feed)
-	o.server.Anonymous().Want(http.StatusNotFound, "GET", path(string(media[1])), nil)
+	o.server.Anonymous().Want(http.StatusNotFound, "GET", feedPath(string(media[1])), nil)
 	return nil
 }
 
@@ -215,7 +221,7 @@ func (o *offering) endsPortal() error {
 }
 
 func (o *offering) isUnknown() error {
-	o.server.Anonymous().Want(http.StatusNotFound, "GET", path(o.portal.URL), nil)
+	o.server.Anonymous().Want(http.StatusNotFound, "GET", feedPath(o.portal.URL), nil)
 	return nil
 }
 
@@ -327,4 +333,120 @@ func (o *offering) sheetUnits() error {
 	return nil
 }
 
-var _ = io.Discard
+// taker is a partner that is sent boats.
+type taker struct {
+	*httptest.Server
+
+	id     listing.ConnectionID
+	mu     sync.Mutex // guards what the server's goroutines use
+	status int
+	bodies []string
+}
+
+func (p *taker) answer(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+}
+
+// posts are the messages about a listing so far.
+func (p *taker) posts(ref string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, body := range p.bodies {
+		n += b2i(strings.Contains(body, ref))
+	}
+	return n
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// takes connects a partner.
+func (o *offering) takes(name string) (*taker, error) {
+	p := &taker{status: http.StatusOK}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.bodies = append(p.bodies, string(body))
+		w.WriteHeader(p.status)
+	}))
+	o.t.Cleanup(p.Close)
+	var c listing.Connection
+	o.captain.Post("/api/integrations/mls", map[string]string{"kind": "partner", "name": name, "url": p.URL + "/boats", "token": "t0ken-of-the-partner"}, &c)
+	p.id = c.ID
+	if c.Agreement != "needs an agreement with the portal" {
+		return p, fmt.Errorf("of the agreement it says %q", c.Agreement)
+	}
+	return p, nil
+}
+
+func (o *offering) failsLater() (err error) {
+	o.failing, err = o.takes("Failing partner")
+	o.failing.answer(http.StatusInternalServerError)
+	return err
+}
+
+// daily lets a day go by and has the server find what is due.
+func (o *offering) daily() error {
+	o.clock.Add(24 * time.Hour)
+	return o.server.Listings.Watch(o.t.Context())
+}
+
+func (o *offering) comesTo(p *taker, state string) error {
+	testkit.Eventually(o.t, func() error { return o.stands(p.id, state) })
+	return nil
+}
+
+func (o *offering) goodHas() error {
+	var l listing.Listing
+	o.captain.Get("/api/boats/"+o.boat+"/listing", &l)
+	o.ref = l.Ref
+	if err := o.comesTo(o.good, "published"); err != nil {
+		return err
+	}
+	if n := o.good.posts(o.ref); n != 1 {
+		return fmt.Errorf("it was sent %d messages", n)
+	}
+	return nil
+}
+
+// failedAfterRetries lets minutes go by until the partner is given up.
+func (o *offering) failedAfterRetries() error {
+	for tries := 1; tries <= 4; tries++ {
+		testkit.Eventually(o.t, func() error {
+			x, err := o.standing(o.failing.id)
+			if err == nil && x.Attempts != tries {
+				err = fmt.Errorf("after %d tries: %s", x.Attempts, x.Words)
+			}
+			return err
+		})
+		o.clock.Add(5 * time.Minute)
+		if err := o.server.Listings.Watch(o.t.Context()); err != nil {
+			return err
+		}
+	}
+	if n := o.failing.posts(o.ref); n != 4 {
+		return fmt.Errorf("it was asked %d times", n)
+	}
+	return o.stands(o.failing.id, "failed")
+}
+
+func (o *offering) isTold() error {
+	testkit.Eventually(o.t, func() error {
+		a := o.captain.Want(http.StatusOK, "GET", "/api/notifications", nil)
+		if !bytes.Contains(a.Body, []byte("Failing partner did not take the listing")) {
+			return fmt.Errorf("told: %s", a.Body)
+		}
+		return nil
+	})
+	return nil
+}
