@@ -57,6 +57,17 @@ func fill(t *testing.T, a *app.App) {
 	if _, err := a.Sales.Signer(ctx, who.Orgs(account.Admin)[0]); err != nil {
 		t.Fatal(err)
 	}
+	sealed, err := a.Accounts.Seal(listing.Vaults()[0].Purpose, []byte(`{"key":"of a broker"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.DB.Transact(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO mls_connections (id, org_id, kind, name, secret_sealed, status, daily_at, created_at, updated_at)
+			VALUES ('portal', $1, 'yachtworld', 'YachtWorld', $2, 'active', 0, 0, 0)`, who.Orgs(account.Admin)[0], sealed)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := a.Accounts.BeginTOTP(ctx, who, apptest.Password); err != nil {
 		t.Fatal(err)
 	}

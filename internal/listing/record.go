@@ -1,8 +1,10 @@
 package listing
 
 import (
+	"context"
 	"encoding/json"
 
+	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/record"
 )
@@ -34,7 +36,7 @@ func Tables() []record.Table {
 				optional("first_listed_at", record.Time()), optional("sold_on", record.Date()), column("created_at", record.Time()), column("updated_at", record.Time()),
 			},
 			Omitted: map[string]string{"org_id": organizations, "ref": "portals know a listing by it where it was published"},
-			Within:  "x.org_id = {org}", Check: checkRow,
+			Within:  "x.org_id = {org}", Check: checkRow, Place: placeRow,
 		},
 		{
 			Name: "listing_engines", File: "listing_engines", About: "what is said of an engine beside its own record", Key: []string{"listing_id", "engine_id"},
@@ -77,4 +79,13 @@ func checkRow(r *record.Row) error {
 		r.Set(column, asJSON(v))
 	}
 	return nil
+}
+
+// placeRow leaves what is said of a boat that was there already.
+func placeRow(ctx context.Context, tx *db.Tx, _ *record.Target, r *record.Row) (existing string, err error) {
+	existing, err = db.One(ctx, tx, db.Scalar[string], "SELECT id FROM listings WHERE boat_id = $1", r.Text("boat_id"))
+	if fault.Is(err, fault.NotFound) {
+		return "", nil
+	}
+	return existing, err
 }
