@@ -149,7 +149,7 @@ func hashed(token string) string {
 
 func newToken() string {
 	b := make([]byte, 32)
-	rand.Read(b) //nolint:errcheck // since Go 1.24 it never fails
+	rand.Read(b) // since Go 1.24 it never returns an error
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -367,13 +367,13 @@ func (s *Service) validate(ctx context.Context, c Connection, x secret) (err err
 // unknown says what a refusal of credentials is for who typed them: 400, or 503
 // when the portal did not say.
 func unknown(c Connection, err error) error {
-	switch fault.KindOf(err) {
-	case fault.Unauthenticated, fault.Forbidden:
+	switch {
+	case err == nil:
+		return nil
+	case fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Forbidden):
 		return fault.Because(err, fault.Invalid, "%s does not know these credentials", c.Name)
-	case fault.RateLimited, fault.Internal:
-		if err != nil {
-			return fault.Because(err, fault.Unavailable, "%s did not say whether it knows these credentials: try again later", c.Name)
-		}
+	case !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unavailable):
+		return fault.Because(err, fault.Unavailable, "%s did not say whether it knows these credentials: try again later", c.Name)
 	}
 	return err
 }

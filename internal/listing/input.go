@@ -31,7 +31,7 @@ func (c *faults) text(s *string, location string, limit int) {
 }
 
 func (c *faults) number(v *float64, location string, high float64) {
-	if v != nil && !(*v >= 0 && *v <= high) { //nolint:staticcheck // holds for NaN too
+	if v != nil && !(*v >= 0 && *v <= high) { // so that NaN is refused too
 		c.add(location, "must be between 0 and "+strconv.FormatFloat(high, 'f', -1, 64), fmt.Sprint(*v))
 	}
 }
@@ -105,7 +105,7 @@ func (in *Input) check() faults {
 }
 
 func (in *Input) checkPrice(c *faults) {
-	if in.Price != nil && !(*in.Price > 0 && *in.Price <= mostPrice) { //nolint:staticcheck // holds for NaN too
+	if in.Price != nil && !(*in.Price > 0 && *in.Price <= mostPrice) { // so that NaN is refused too
 		c.add("price", "must be above 0 and at most 100000000000; for a price on request set price_hidden", fmt.Sprint(*in.Price))
 	}
 	switch _, _, ok := unit(in.Currency); {

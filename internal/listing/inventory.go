@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"navidocs/internal/db"
@@ -21,7 +22,7 @@ func (i item) title() string {
 	b := i.advert.Boat
 	year := ""
 	if b.ModelYear != nil {
-		year = fmt.Sprint(*b.ModelYear)
+		year = strconv.Itoa(*b.ModelYear)
 	}
 	return fmt.Sprintf("%s (%s)", strings.Join(strings.Fields(strings.Join([]string{b.Make, b.Model, year, b.Name}, " ")), " "), i.id)
 }

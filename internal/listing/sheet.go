@@ -70,36 +70,36 @@ func (o *offer) entry(p *sheet.Sheet) {
 	p.Title(o.boatName)
 	p.Note("To type in by hand: there is no public way to write to YachtWorld or Boat Trader. Empty fields are not known to NaviDocs.")
 	p.Fields(
-		sheet.Field{Label: "Our reference", Value: a.Ref}, sheet.Field{Label: "Sales status", Value: words0(string(a.Status))},
+		sheet.Field{Label: "Our reference", Value: a.Ref}, sheet.Field{Label: "Sales status", Value: capital(string(a.Status))},
 		sheet.Field{Label: "Co-brokerage", Value: yes(a.CoBrokerage)}, sheet.Field{Label: "Company", Value: a.Broker.Company},
 		sheet.Field{Label: "Sales representative", Value: a.Broker.Rep}, sheet.Field{Label: "Price", Value: o.priceWords()},
-		sheet.Field{Label: "Hide price", Value: yes(a.PriceHidden)}, sheet.Field{Label: "Tax status", Value: words0(string(a.Tax))},
+		sheet.Field{Label: "Hide price", Value: yes(a.PriceHidden)}, sheet.Field{Label: "Tax status", Value: capital(string(a.Tax))},
 	)
 	p.Heading("Location")
 	p.Fields(sheet.Field{Label: "City", Value: a.Place.City}, sheet.Field{Label: "Country", Value: a.Place.Country}, sheet.Field{Label: "State or province", Value: a.Place.Region})
 	p.Heading("Boat")
 	p.Fields(
-		sheet.Field{Label: "Make", Value: b.Make}, sheet.Field{Label: "Model year", Value: whole(b.ModelYear)}, sheet.Field{Label: "New or used", Value: words0(a.NewUsed)},
-		sheet.Field{Label: "Model", Value: b.Model}, sheet.Field{Label: "Category", Value: words0(b.Category)}, sheet.Field{Label: "Class", Value: b.Class},
+		sheet.Field{Label: "Make", Value: b.Make}, sheet.Field{Label: "Model year", Value: whole(b.ModelYear)}, sheet.Field{Label: "New or used", Value: capital(a.NewUsed)},
+		sheet.Field{Label: "Model", Value: b.Model}, sheet.Field{Label: "Category", Value: capital(b.Category)}, sheet.Field{Label: "Class", Value: b.Class},
 		sheet.Field{Label: "Boat name", Value: b.Name}, sheet.Field{Label: "Builder", Value: b.Builder}, sheet.Field{Label: "Designer", Value: b.Designer},
 		sheet.Field{Label: "Flag", Value: b.Flag}, sheet.Field{Label: "Hull ID (HIN)", Value: b.HIN},
 	)
 	p.Heading("Specification")
 	p.Fields(
-		sheet.Field{Label: "Cruising speed", Value: in(b.CruiseKn, "kn", 1, "mph", milesPerNM)}, sheet.Field{Label: "Maximum speed", Value: in(b.MaxKn, "kn", 1, "mph", milesPerNM)},
-		sheet.Field{Label: "Range", Value: in(b.RangeNM, "nm", 1, "mi", milesPerNM)}, sheet.Field{Label: "Beam", Value: metres(b.BeamM)},
+		sheet.Field{Label: "Cruising speed", Value: in(b.CruiseKn, "kn", "mph", milesPerNM)}, sheet.Field{Label: "Maximum speed", Value: in(b.MaxKn, "kn", "mph", milesPerNM)},
+		sheet.Field{Label: "Range", Value: in(b.RangeNM, "nm", "mi", milesPerNM)}, sheet.Field{Label: "Beam", Value: metres(b.BeamM)},
 		sheet.Field{Label: "Max draft", Value: metres(b.DraftMaxM)}, sheet.Field{Label: "Drive up (min draft)", Value: metres(b.DraftMinM)},
 		sheet.Field{Label: "Bridge clearance", Value: metres(b.AirDraftM)}, sheet.Field{Label: "Nominal length", Value: metres(b.LengthM)},
 		sheet.Field{Label: "Length overall", Value: metres(b.LOAM)}, sheet.Field{Label: "Length at waterline", Value: metres(b.LWLM)}, sheet.Field{Label: "Length on deck", Value: metres(b.LODM)},
-		sheet.Field{Label: "Dry weight", Value: in(b.DryWeightKg, "kg", 1, "lb", poundsPerKg)}, sheet.Field{Label: "Displacement", Value: in(b.DisplacementKg, "kg", 1, "lb", poundsPerKg)},
-		sheet.Field{Label: "Ballast", Value: in(b.BallastKg, "kg", 1, "lb", poundsPerKg)}, sheet.Field{Label: "Gross tonnage", Value: number(b.GrossTonnage)},
+		sheet.Field{Label: "Dry weight", Value: in(b.DryWeightKg, "kg", "lb", poundsPerKg)}, sheet.Field{Label: "Displacement", Value: in(b.DisplacementKg, "kg", "lb", poundsPerKg)},
+		sheet.Field{Label: "Ballast", Value: in(b.BallastKg, "kg", "lb", poundsPerKg)}, sheet.Field{Label: "Gross tonnage", Value: number(b.GrossTonnage)},
 		sheet.Field{Label: "Keel", Value: b.Keel}, sheet.Field{Label: "Hull material", Value: b.HullMaterial}, sheet.Field{Label: "Hull form", Value: b.HullForm},
 	)
 	o.engines(p)
 	p.Heading("Tanks")
 	p.Fields(
-		sheet.Field{Label: "Water", Value: in(b.WaterL, "l", 1, "US gal", gallonsPerL)}, sheet.Field{Label: "Fuel", Value: in(b.FuelL, "l", 1, "US gal", gallonsPerL)},
-		sheet.Field{Label: "Holding", Value: in(b.HoldingL, "l", 1, "US gal", gallonsPerL)},
+		sheet.Field{Label: "Water", Value: in(b.WaterL, "l", "US gal", gallonsPerL)}, sheet.Field{Label: "Fuel", Value: in(b.FuelL, "l", "US gal", gallonsPerL)},
+		sheet.Field{Label: "Holding", Value: in(b.HoldingL, "l", "US gal", gallonsPerL)},
 	)
 	p.Heading("Accommodation")
 	p.Fields(sheet.Field{Label: "Heads", Value: whole(b.Heads)}, sheet.Field{Label: "Cabins", Value: whole(b.Cabins)}, sheet.Field{Label: "Berths", Value: whole(b.Berths)})
@@ -111,8 +111,8 @@ func (o *offer) engines(p *sheet.Sheet) {
 	for i, e := range o.advert.Engines {
 		p.Fields(
 			sheet.Field{Label: fmt.Sprintf("Engine %d make", i+1), Value: e.Make}, sheet.Field{Label: "Model", Value: e.Model}, sheet.Field{Label: "Year", Value: whole(e.Year)},
-			sheet.Field{Label: "Fuel", Value: words0(e.Fuel)}, sheet.Field{Label: "Power", Value: in(e.PowerKW, "kW", 1, "hp", horsesPerKW)}, sheet.Field{Label: "Type", Value: e.Type},
-			sheet.Field{Label: "Hours", Value: number(e.Hours)}, sheet.Field{Label: "Drive", Value: e.Drive}, sheet.Field{Label: "Location", Value: words0(e.Position)},
+			sheet.Field{Label: "Fuel", Value: capital(e.Fuel)}, sheet.Field{Label: "Power", Value: in(e.PowerKW, "kW", "hp", horsesPerKW)}, sheet.Field{Label: "Type", Value: e.Type},
+			sheet.Field{Label: "Hours", Value: number(e.Hours)}, sheet.Field{Label: "Drive", Value: e.Drive}, sheet.Field{Label: "Location", Value: capital(e.Position)},
 		)
 	}
 }
@@ -149,11 +149,11 @@ const (
 )
 
 // in is a measure in its own unit and in another one.
-func in(v *float64, unit string, digits int, other string, factor float64) string {
+func in(v *float64, unit, other string, factor float64) string {
 	if v == nil {
 		return ""
 	}
-	return round(*v, digits) + " " + unit + " (" + round(*v*factor, digits) + " " + other + ")"
+	return round(*v, 1) + " " + unit + " (" + round(*v*factor, 1) + " " + other + ")"
 }
 
 // metres are a length in metres, in feet and inches, and in feet.
@@ -191,8 +191,8 @@ func yes(b bool) string {
 	return "No"
 }
 
-// words0 is one of our words as people write it.
-func words0(s string) string {
+// capital is one of our words as people write it.
+func capital(s string) string {
 	s = strings.ReplaceAll(s, "_", " ")
 	if s == "" {
 		return ""
