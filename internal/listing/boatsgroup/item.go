@@ -258,9 +258,15 @@ func (x *item) boat() {
 // berths are places to sleep: two in a double and in a twin.
 func (x *item) berths() *int {
 	sum, known := 0, false
-	for key, each := range map[string]int{"SingleBerthsCountNumeric": 1, "DoubleBerthsCountNumeric": 2, "TwinBerthsCountNumeric": 2} {
-		if n := x.count(x.values, key); n != nil {
-			sum, known = sum+*n*each, true
+	for _, kind := range []string{"Single", "Double", "Twin"} {
+		n := x.count(x.values, kind+"BerthsCountNumeric")
+		if n == nil {
+			continue
+		}
+		known = true
+		sum += *n
+		if kind != "Single" {
+			sum += *n
 		}
 	}
 	if !known {
