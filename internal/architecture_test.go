@@ -70,7 +70,7 @@ func imports() map[string]string {
 		"notify/notifytest":      "notify fault",
 		"webhook":                "account event egress job db kv fault",
 		"integration":            "warranty document fleet webhook account event egress job db fault",
-		"listing":                "warranty document fleet sheet account record blob event egress job db fault",
+		"listing":                "listing/wire warranty document fleet sheet account record blob event egress job db fault",
 		"listing/wire":           "fault",
 		"listing/openmarine":     "listing listing/wire fault",
 		"listing/boatsgroup":     "listing listing/wire egress fault",

@@ -3,6 +3,7 @@ package star
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/xml"
 	"net/http"
 	"net/url"
@@ -209,7 +210,8 @@ func (p *Partner) words(a wire.Answer) string {
 	if a.IsPage() || strings.HasPrefix(strings.TrimSpace(s), "<") {
 		s = wire.Text(s)
 	}
-	for _, secret := range []string{p.s.Password, p.s.Token, p.s.User} {
+	basic := base64.StdEncoding.EncodeToString([]byte(p.s.User + ":" + p.s.Password))
+	for _, secret := range []string{basic, p.s.Password, p.s.Token, p.s.User} {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, "…")
 		}
