@@ -9,6 +9,7 @@ import (
 
 	"navidocs/internal/document"
 	"navidocs/internal/fleet"
+	"navidocs/internal/listing"
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
@@ -81,7 +82,7 @@ This page is generated from the tables themselves (` + "`go test ./doc -run Test
 func recordPage() string {
 	var b strings.Builder
 	b.WriteString(recordHead)
-	tables := slices.Concat((*fleet.Service)(nil).Tables(), (*document.Service)(nil).Tables(), (*warranty.Service)(nil).Tables(), sale.Tables())
+	tables := slices.Concat((*fleet.Service)(nil).Tables(), (*document.Service)(nil).Tables(), (*warranty.Service)(nil).Tables(), sale.Tables(), listing.Tables())
 	for _, t := range record.New(nil, nil, nil, nil, record.Options{Tables: tables}).Tables() {
 		fmt.Fprintf(&b, "\n## data/%s.json\n\n%s (table `%s`)%s.\n\n", t.File, strings.ToUpper(t.About[:1])+t.About[1:], t.Name, goesWhere(t))
 		b.WriteString("| column | kind | |\n| --- | --- | --- |\n")

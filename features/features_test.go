@@ -45,7 +45,7 @@ func TestScenariosOnPostgreSQL(t *testing.T) {
 }
 
 // coreScenarios is how many scenarios the whole system has to hold.
-const coreScenarios = 28
+const coreScenarios = 31
 
 func run(t *testing.T, tags string, database func(*testing.T) string) {
 	t.Helper()

@@ -97,6 +97,7 @@ func (w *world) steps(sc *godog.ScenarioContext) {
 	w.importSteps(sc)
 	w.packageSteps(sc)
 	w.personSteps(sc)
+	w.mlsSteps(sc)
 }
 
 // opens opens a stream of server-sent events as a browser does, after the last id

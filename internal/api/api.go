@@ -24,6 +24,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/integration"
 	"navidocs/internal/job"
+	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
@@ -43,6 +44,7 @@ type Services struct {
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Integrations  *integration.Service
+	Listings      *listing.Service
 	Jobs          *job.Queue
 }
 
@@ -154,6 +156,7 @@ func New(s Services, c Config) *API {
 	a.webhookOperations()
 	a.integrationOperations()
 	a.feedOperations()
+	a.listingOperations()
 	a.metaOperations()
 	return a
 }

@@ -56,6 +56,9 @@ func payload(eventType string) reflect.Type {
 	case "sale":
 		return reflect.TypeFor[event.SaleData]()
 	case "listing":
+		if verb == "stopped" {
+			return reflect.TypeFor[event.PortalData]()
+		}
 		return reflect.TypeFor[event.ListingData]()
 	case "webhook":
 		return reflect.TypeFor[event.WebhookData]()

@@ -125,6 +125,11 @@ var Permissions = map[string]Permission{
 	"get-home-assistant": manager, "replace-home-assistant": {Role: account.Manager, Fresh: true}, "delete-home-assistant": manager,
 	"test-home-assistant": manager, "confirm-home-assistant": public,
 
+	"get-listing": viewer, "put-listing": member, // to make it public: manager
+	"get-mls-status": viewer, "sync-mls": manager, "get-listing-sheet": member,
+	"list-mls": admin, "create-mls": {Role: account.Admin, Fresh: true}, "get-mls": admin, "update-mls": {Role: account.Admin, Fresh: true}, "delete-mls": admin,
+	"list-mls-log": admin, "get-openmarine": public, "get-feed-photo": public,
+
 	"list-feeds": signedIn, "create-feed": {Fresh: true}, "delete-feed": signedIn, "get-calendar": public,
 
 	"get-job": viewer, "list-jobs": admin,

@@ -91,6 +91,8 @@ var bodies = map[string]string{
 	"replace-first-home-assistant": `{"url":"RECEIVER","name":"Renamed"}`,
 	"replay-deliveries":            `{"since":"2026-01-01T00:00:00Z"}`,
 
+	"put-listing": `{"status":"draft"}`, "create-mls": `{"kind":"openmarine"}`, "update-mls": `{"name":"Renamed"}`,
+
 	"link-warranty-document": `{"document_id":"DOCUMENT","purpose":"terms"}`,
 	"link-claim-document":    `{"document_id":"DOCUMENT","purpose":"estimate"}`,
 }
@@ -98,7 +100,7 @@ var bodies = map[string]string{
 // fixture is a row of each kind in the walked organization.
 type fixture struct {
 	org, boat, engine, equipment, contact, document, image, photo, warranty, claim, job, sale string
-	webhook, delivery, connection, imported, exported, receipt, token                         string
+	webhook, delivery, connection, imported, exported, receipt, token, portal                 string
 	invited, member, invitation                                                               string // the last two only where a path names one
 }
 
@@ -285,6 +287,15 @@ func (w *walk) fixture(t *testing.T, words string) fixture {
 	if named("/webhooks/", "/deliveries/") {
 		w.listening(&f, id)
 	}
+	if named("/listing", "/mls-") {
+		w.roles[account.Admin].Want(http.StatusOK, "PUT", "/api/boats/"+f.boat+"/listing", map[string]string{"status": "draft"})
+	}
+	if named("/integrations/mls") {
+		for _, old := range w.portals() { // an organization has at most twenty
+			c.Want(http.StatusOK, "DELETE", "/api/integrations/mls/"+old, nil)
+		}
+		f.portal = id("/api/integrations/mls", map[string]string{"kind": "openmarine"})
+	}
 	if named("/home-assistant") {
 		for _, old := range w.connections() {
 			c.Want(http.StatusOK, "DELETE", "/api/integrations/home-assistant/"+old, nil)
@@ -317,6 +328,18 @@ func (w *walk) listening(f *fixture, id func(string, any) string) {
 	if f.delivery = tested.ID; w.ready.webhook != "" {
 		w.hook = f.webhook
 	}
+}
+
+// portals are all but that of the first fixture.
+func (w *walk) portals() (ids []string) {
+	var all []struct{ ID string }
+	w.roles[account.Admin].Get("/api/integrations/mls", &all)
+	for _, x := range all {
+		if x.ID != w.ready.portal {
+			ids = append(ids, x.ID)
+		}
+	}
+	return ids
 }
 
 // connections are all but the first, which stays: an organization has at most
@@ -526,7 +549,7 @@ func (w *walk) walkStranger(t *testing.T, method, path, id string, perm api.Perm
 		return
 	}
 	got := w.call(w.stranger, method, path, id, w.ready)
-	if id == "create-boat" || id == "create-contact" || id == "create-webhook" || id == "create-home-assistant" || id == "create-organization" || id == "upload-document" || strings.Contains(id, "notification-template") { // theirs, in their own organization
+	if id == "create-boat" || id == "create-contact" || id == "create-webhook" || id == "create-home-assistant" || id == "create-mls" || id == "create-organization" || id == "upload-document" || strings.Contains(id, "notification-template") { // theirs, in their own organization
 		if got.Status >= 300 && got.Status != http.StatusNotFound {
 			t.Errorf("%s as a stranger: %d", id, got.Status)
 		}
@@ -563,6 +586,9 @@ func fill(path string, f fixture) string {
 		"webhooks": f.webhook, "deliveries": f.delivery, "packages": f.imported, "exports": f.exported,
 		"integrations": f.connection, "feeds": "another",
 	}[strings.Split(path, "/")[2]]
+	if strings.HasPrefix(path, "/api/integrations/mls") {
+		first = f.portal
+	}
 	return strings.NewReplacer("{id}", first, "{user}", f.member, "{invitation}", f.invitation, "{engine}", f.engine, "{photo}", f.photo, "{number}", "1",
 		"{claim}", f.claim, "{receipt}", f.receipt, "{document}", f.document, "{term}", warranty.Propose("Yanmar", "", "main engine")[0].ID).Replace(imagePath(path, f))
 }

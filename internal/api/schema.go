@@ -26,7 +26,9 @@ func nameSchema(t reflect.Type, hint string) string {
 	case reflect.TypeFor[event.Boat]():
 		return "EventBoat"
 	}
-	if !slices.Contains(shared, name) {
+	// What a listing is made of has everyday names: all of them say whose they are.
+	ofListing := strings.HasSuffix(t.PkgPath(), "/listing") && !strings.HasPrefix(name, "Listing")
+	if !slices.Contains(shared, name) && !ofListing {
 		return name
 	}
 	room := t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:]

@@ -35,6 +35,7 @@ import (
 	"navidocs/internal/integration"
 	"navidocs/internal/job"
 	"navidocs/internal/kv"
+	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/ops"
 	"navidocs/internal/record"
@@ -70,6 +71,7 @@ type App struct {
 	Notifications *notify.Service
 	Webhooks      *webhook.Service
 	Integrations  *integration.Service
+	Listings      *listing.Service
 	Events        *event.Outbox
 	Jobs          *job.Queue
 	Backups       *backup.Service
@@ -127,7 +129,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.probes = a.newProbes()
-	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Integrations: a.Integrations, Jobs: a.Jobs}, a.apiConfig())
+	a.API = api.New(api.Services{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Warranties: a.Warranties, Sales: a.Sales, Records: a.Records, Packages: archive.NewIntake(a.tempDir(), o.Config.Storage.MaxPackage), Notifications: a.Notifications, Webhooks: a.Webhooks, Integrations: a.Integrations, Listings: a.Listings, Jobs: a.Jobs}, a.apiConfig())
 	return a, nil
 }
 
@@ -235,6 +237,9 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	if err := a.newWebhooks(client); err != nil {
 		return err
 	}
+	if err := a.newListings(); err != nil {
+		return err
+	}
 	if err := a.buildNotifications(ctx, client); err != nil {
 		return err
 	}
@@ -288,7 +293,7 @@ func (a *App) newWebhooks(client *egress.Client) error {
 
 func (a *App) newQueue() (*job.Queue, error) {
 	return job.New(a.DB, job.Config{
-		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers, event.Queue: event.Workers},
+		Log: a.options.Log, LockPath: filepath.Join(a.options.Config.StateDir(), "worker.lock"), Workers: map[string]int{"": 4, document.PagesQueue: pageWorkers(), notify.Queue: 8, webhook.Queue: webhook.Workers, event.Queue: event.Workers, listing.Queue: listing.Workers},
 		Observe: a.metrics.observeJob, Failed: a.reportJob, Trace: a.tracer.Job,
 	})
 }
@@ -302,6 +307,7 @@ func (a *App) registerJobs() {
 	a.Jobs.Register(a.Sales.Jobs()...)
 	a.Jobs.Register(a.Webhooks.Jobs()...)
 	a.Jobs.Register(a.Records.Jobs()...)
+	a.Jobs.Register(a.Listings.Jobs()...)
 	a.Jobs.Register(job.Define(job.Options[collectArgs]{Timeout: time.Hour}, func(ctx context.Context, _ *job.Job[collectArgs]) error {
 		return a.collect(ctx)
 	}))
@@ -317,6 +323,8 @@ func (a *App) registerJobs() {
 	a.Jobs.Every(24*time.Hour, func() job.Args { return document.PurgeArgs{} })
 	a.Jobs.Every(time.Minute, func() job.Args { return webhook.WakeArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return webhook.PruneArgs{} })
+	a.Jobs.Every(time.Minute, func() job.Args { return listing.WatchArgs{} })
+	a.Jobs.Every(24*time.Hour, func() job.Args { return listing.PruneArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return collectArgs{} })
 	a.Jobs.Every(time.Hour, func() job.Args { return record.TidyArgs{} })
 	a.Jobs.Every(24*time.Hour, func() job.Args { return notify.TidyArgs{} })

@@ -15,6 +15,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/integration"
 	"navidocs/internal/job"
+	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/warranty"
@@ -22,7 +23,7 @@ import (
 
 // personal are all that keep personal data.
 func personal() []account.PersonalData {
-	return []account.PersonalData{notify.People{}, fleet.People{}, warranty.People{}, document.People{}, sale.People{}, integration.People{}}
+	return []account.PersonalData{notify.People{}, fleet.People{}, warranty.People{}, document.People{}, sale.People{}, integration.People{}, listing.People{}}
 }
 
 // endings tells accounts who keeps personal data, and who removes what belongs
@@ -32,7 +33,7 @@ func (a *App) endings() {
 	named := func(purge func(context.Context, string) error) account.Purge {
 		return func(ctx context.Context, org account.OrgID) error { return purge(ctx, string(org)) }
 	}
-	a.Accounts.OnPurge(a.Records.Purge, a.Integrations.Purge, a.Webhooks.Purge, a.Notifications.Purge, a.Sales.Purge, a.Warranties.Purge, a.Documents.PurgeOrganization, a.Boats.Purge, named(a.Events.Purge),
+	a.Accounts.OnPurge(a.Records.Purge, a.Listings.Purge, a.Integrations.Purge, a.Webhooks.Purge, a.Notifications.Purge, a.Sales.Purge, a.Warranties.Purge, a.Documents.PurgeOrganization, a.Boats.Purge, named(a.Events.Purge),
 		named(func(ctx context.Context, org string) error { return job.Purge(ctx, a.DB, org) }))
 }
 

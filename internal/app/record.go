@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"navidocs/internal/account"
+	"navidocs/internal/listing"
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
 )
@@ -14,7 +15,7 @@ import (
 // refers.
 func (a *App) newRecords() *record.Service {
 	return record.New(a.DB, a.Store, a.Accounts, a.Jobs, record.Options{
-		Tables:  slices.Concat(a.Boats.Tables(), a.Documents.Tables(), a.Warranties.Tables(), sale.Tables()),
+		Tables:  slices.Concat(a.Boats.Tables(), a.Documents.Tables(), a.Warranties.Tables(), sale.Tables(), listing.Tables()),
 		TempDir: a.tempDir(), MaxBytes: a.options.Config.Storage.MaxPackage, Sniff: a.Documents.Sniff,
 		// Sales are built after records, whose files go into their packages.
 		Signer: func(ctx context.Context, org account.OrgID) (ed25519.PrivateKey, error) {

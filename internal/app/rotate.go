@@ -15,6 +15,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/integration"
+	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/webhook"
@@ -158,7 +159,7 @@ func rotationKeys(c config.Config, dry bool) (present []byte, earlier [][]byte, 
 
 // vaults are where sealed values lie.
 func vaults() []account.Vault {
-	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults())
+	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults(), listing.Vaults())
 }
 
 // removable names what holds earlier keys, but for the file that we remove

@@ -17,6 +17,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/integration"
+	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
@@ -24,7 +25,7 @@ import (
 )
 
 func vaults() []account.Vault {
-	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults())
+	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults(), listing.Vaults())
 }
 
 // fill puts one value into every vault of an installation, and checks that it did.
@@ -54,6 +55,17 @@ func fill(t *testing.T, a *app.App) {
 		t.Fatal(err)
 	}
 	if _, err := a.Sales.Signer(ctx, who.Orgs(account.Admin)[0]); err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := a.Accounts.Seal(listing.Vaults()[0].Purpose, []byte(`{"key":"of a broker"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.DB.Transact(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO mls_connections (id, org_id, kind, name, secret_sealed, status, daily_at, created_at, updated_at)
+			VALUES ('portal', $1, 'yachtworld', 'YachtWorld', $2, 'active', 0, 0, 0)`, who.Orgs(account.Admin)[0], sealed)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Accounts.BeginTOTP(ctx, who, apptest.Password); err != nil {

@@ -57,6 +57,13 @@ type ListingData struct {
 	Reason    string `json:"reason,omitempty" doc:"why it failed"`
 }
 
+// PortalData is the payload of listing.stopped: a portal as a whole.
+type PortalData struct {
+	ConnectionID string `json:"connection_id"`
+	Portal       string `json:"portal"`
+	Reason       string `json:"reason"`
+}
+
 // WebhookData is the payload of webhook.disabled. The address goes without its
 // path, which may be a secret.
 type WebhookData struct {

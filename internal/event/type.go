@@ -37,7 +37,7 @@ type Type struct {
 var types = sync.OnceValue(func() []Type {
 	all := slices.Concat(boatTypes(), documentTypes(), warrantyTypes(), dueTypes(), saleTypes(), otherTypes())
 	for i := range all {
-		all[i].Boat = all[i].Audience != Operators && !strings.HasPrefix(all[i].Name, "webhook.")
+		all[i].Boat = all[i].Audience != Operators && !strings.HasPrefix(all[i].Name, "webhook.") && all[i].Name != "listing.stopped"
 	}
 	return all
 })
@@ -77,7 +77,7 @@ func (t Type) Sample() Envelope {
 // byItself reports whether nobody's hand causes the events of the type.
 func (t Type) byItself() bool {
 	_, verb, _ := strings.Cut(t.Name, ".")
-	return slices.Contains([]string{"processed", "failed", "expiring", "expired", "due", "overdue", "downloaded", "undelivered", "accepted", "tasks_due", "disabled"}, verb)
+	return slices.Contains([]string{"processed", "failed", "expiring", "expired", "due", "overdue", "downloaded", "undelivered", "accepted", "tasks_due", "disabled", "published", "stopped"}, verb)
 }
 
 // Audience is who may hear of this event: Open, Money, Personal or Operators.
@@ -196,6 +196,8 @@ func otherTypes() []Type {
 	return []Type{
 		of(Open, "listing.published", "A portal shows a boat's listing as it is now.", listing(`,"reference":"OM-4711"`)),
 		of(Open, "listing.failed", "A portal did not take a boat's listing.", listing(`,"reason":"the portal asks for a price"`)),
+		of(Personal, "listing.stopped", "A portal does not know our credentials any more: nothing more is sent to it until somebody gives new ones.",
+			`{"connection_id":"019a0000-0000-7000-8000-0000000000fa","portal":"Partner feed","reason":"Partner feed does not know our credentials any more: give new ones"}`),
 		of(Personal, "webhook.disabled", "A webhook's endpoint fails, gets no more events, or they are held for it.",
 			`{"webhook_id":"019a0000-0000-7000-8000-0000000000f9","url":"https://yard.example","description":"Yard's system","status":"disabled",`+
 				`"reason":"the endpoint answered 410 Gone","failure_count":1}`),

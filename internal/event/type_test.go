@@ -19,7 +19,7 @@ func TestTheCatalogue(t *testing.T) {
 	t.Parallel()
 	const promised = `boat.created/updated/deleted document.uploaded/processed/failed/deleted
 		warranty.created/updated/expiring/expired/claimed/deleted certificate.expiring/expired maintenance.due/overdue/completed
-		sale.initiated/package_generated/transferred/downloaded/undelivered/accepted/due/completed/tasks_due/cancelled listing.published/failed webhook.disabled backup.failed`
+		sale.initiated/package_generated/transferred/downloaded/undelivered/accepted/due/completed/tasks_due/cancelled listing.published/failed/stopped webhook.disabled backup.failed`
 	var want, got []string
 	for _, words := range strings.Fields(promised) {
 		domain, verbs, _ := strings.Cut(words, ".")

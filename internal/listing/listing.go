@@ -55,24 +55,24 @@ type Text struct {
 
 // Section is a part of a description that has a title.
 type Section struct {
-	Title string `json:"title" maxLength:"200"`
-	Text  string `json:"text" maxLength:"20000"`
+	Title string `json:"title" required:"false" maxLength:"200"`
+	Text  string `json:"text" required:"false" maxLength:"20000"`
 }
 
 // Place is where a boat lies.
 type Place struct {
-	City    string `json:"city" maxLength:"200"`
-	Region  string `json:"region" maxLength:"200" doc:"state or province"`
-	Country string `json:"country" pattern:"^([A-Z]{2})?$" doc:"ISO 3166 alpha-2"`
+	City    string `json:"city" required:"false" maxLength:"200"`
+	Region  string `json:"region" required:"false" maxLength:"200" doc:"state or province"`
+	Country string `json:"country" required:"false" pattern:"^([A-Z]{2})?$" doc:"ISO 3166 alpha-2"`
 }
 
 // Broker is who offers a boat.
 type Broker struct {
-	Company string `json:"company" maxLength:"200"`
-	PartyID string `json:"party_id" maxLength:"100" doc:"the broker's number at the portals"`
-	Rep     string `json:"rep" maxLength:"200" doc:"whom to ask"`
-	Email   string `json:"email" maxLength:"254"`
-	Phone   string `json:"phone" maxLength:"50"`
+	Company string `json:"company" required:"false" maxLength:"200"`
+	PartyID string `json:"party_id" required:"false" maxLength:"100" doc:"the broker's number at the portals"`
+	Rep     string `json:"rep" required:"false" maxLength:"200" doc:"whom to ask"`
+	Email   string `json:"email" required:"false" maxLength:"254"`
+	Phone   string `json:"phone" required:"false" maxLength:"50"`
 }
 
 // Advert is all that portals are told of one boat: what the listing says and what

@@ -122,6 +122,14 @@ var kinds = map[string]kind{
 		audience: account.Manager, channels: []Channel{InApp, Email}, urgent: never, subject: "webhook_id",
 		also: []string{"url", "reason", "status"}, page: "webhooks/",
 	},
+	"listing.failed": {
+		audience: account.Manager, channels: []Channel{InApp, Email}, urgent: never, subject: "listing_id",
+		needs: []string{"boat_name", "portal"}, also: []string{"reason"}, page: "listings/",
+	},
+	"listing.stopped": {
+		audience: account.Admin, channels: []Channel{InApp, Email}, urgent: never, subject: "connection_id",
+		needs: []string{"portal"}, also: []string{"reason"}, page: "integrations/mls/",
+	},
 	"backup.failed": {channels: []Channel{InApp, Email}, urgent: always, also: []string{"reason"}},
 	unreached: {
 		audience: account.Admin, channels: []Channel{InApp, Email}, urgent: never, subject: "subject", due: []string{"due"},

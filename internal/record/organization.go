@@ -60,6 +60,7 @@ func Left() map[string]string {
 		"blobs": derived, "blob_refs": derived, "blob_leases": machinery, "backups": installation,
 		"search_entries": derived, "search_words": derived, "warranty_thresholds": "they are armed anew, and what is past is told to nobody",
 		"webhooks": connection, "webhook_messages": connection, "webhook_deliveries": connection, "home_assistant_config": connection, "home_assistant_devices": connection, "feeds": secret,
+		"mls_connections": connection, "mls_listings": connection, "mls_sync": connection,
 		"notification_templates": "it is how one installation speaks to its people",
 		"sale_choices":           "it is decided for a package, and an open sale begins anew",
 		"sale_packages":          "a package is bound to the keys and links of one installation",

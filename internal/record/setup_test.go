@@ -25,6 +25,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
+	"navidocs/internal/listing"
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
@@ -45,6 +46,7 @@ type bench struct {
 	papers     *document.Service
 	warranties *warranty.Service
 	sales      *sale.Service
+	listings   *listing.Service
 	queue      *job.Queue
 	tables     []record.Table
 	ada        account.Actor // admin of one
@@ -78,7 +80,8 @@ func newBench(t *testing.T, d *db.DB, clock *testkit.Clock) *bench {
 	b.papers = document.New(d, store, b.accounts, b.boats, events, queue, reader, document.Config{MaxBytes: 1 << 20, TempDir: dir, Log: slog.New(slog.DiscardHandler)})
 	b.warranties = warranty.New(d, store, b.accounts, b.boats, b.papers, events)
 	b.sales = sale.New(d, store, b.accounts, b.boats, b.papers, b.warranties, nil, events, queue, sale.Config{})
-	for _, tables := range [][]record.Table{b.boats.Tables(), b.papers.Tables(), b.warranties.Tables(), sale.Tables()} {
+	b.listings = listing.New(d, listing.Rooms{Accounts: b.accounts, Boats: b.boats, Events: events, Jobs: queue, Store: store}, nil, listing.Formats{}, listing.Config{})
+	for _, tables := range [][]record.Table{b.boats.Tables(), b.papers.Tables(), b.warranties.Tables(), sale.Tables(), listing.Tables()} {
 		b.tables = append(b.tables, tables...)
 	}
 	b.Service = b.service(b.tables)
@@ -126,6 +129,10 @@ func (b *bench) boat(who account.Actor, name string) fleet.Boat {
 		Uses:   &[]fleet.Use{{Use: "private", StartsOn: "2018-05-01"}},
 	}))
 	engine := must(b.boats.CreateEngine(ctx, who, boat.ID, fleet.EngineInput{Maker: ptr("Volvo"), SerialNumber: ptr("V1"), Hours: ptr(100.5), HoursOn: ptr(fleet.Date("2025-01-02"))}))
+	must(b.listings.Put(ctx, who, boat.ID, listing.Input{
+		Status: listing.Draft, Price: ptr(180000.0), Currency: "EUR", Place: listing.Place{City: "Palma", Country: "ES"}, Broker: listing.Broker{Rep: "Ada", Email: "ada@example.org"},
+		Descriptions: []listing.Text{{Language: "en", Text: "Fine"}}, Boat: listing.Specification{FuelL: ptr(400.0)}, Engines: []listing.EngineMore{{EngineID: engine.ID, Type: "inboard"}},
+	}, ""))
 	pump := must(b.boats.CreateEquipment(ctx, who, boat.ID, fleet.EquipmentInput{Name: ptr("=Pump"), SystemCode: ptr(fleet.Systems()[0].Code), Notes: ptr("two\nlines, \"quoted\"")}))
 	contact := must(b.boats.CreateContact(ctx, who, org(who), fleet.ContactInput{Name: ptr("Yard"), Email: ptr("yard@example.org")}))
 	paper := b.paper(who, boat.ID, "Manual of "+name, "MAN-EQ", "impeller of "+name, pump.ID)

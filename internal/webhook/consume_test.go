@@ -18,7 +18,7 @@ var longest = map[string]int{
 }
 
 // formed are the texts with a form.
-const formed = " boat_id boat_ids claim_id class document_id done_on due_on equipment_id expiration_date expires_at expires_on kind line_id listing_id " +
+const formed = " boat_id boat_ids claim_id class connection_id document_id done_on due_on equipment_id expiration_date expires_at expires_on kind line_id listing_id " +
 	"package_sha256 record_id sale_id status task_id transfer_date type warranty_id webhook_id "
 
 // fullest is a payload whose texts are as long as they may be, of a character

@@ -1,0 +1,150 @@
+package listing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"navidocs/internal/db"
+	"navidocs/internal/fault"
+)
+
+// item is a listing that a portal shows.
+type item struct {
+	id     string
+	advert Advert
+}
+
+// title is what people call an item.
+func (i item) title() string {
+	b := i.advert.Boat
+	year := ""
+	if b.ModelYear != nil {
+		year = strconv.Itoa(*b.ModelYear)
+	}
+	return fmt.Sprintf("%s (%s)", strings.Join(strings.Fields(strings.Join([]string{b.Make, b.Model, year, b.Name}, " ")), " "), i.id)
+}
+
+// inventory reads what a portal shows; Invalid when it does not know the key.
+func (s *Service) inventory(ctx context.Context, c Connection) (all []item, err error) {
+	x, err := s.unseal(c)
+	if err != nil {
+		return nil, err
+	}
+	portal, err := s.formats.Inventory(s.client, c.Kind, c.URL, x.Key)
+	if err != nil {
+		return nil, err
+	}
+	err = portal.Each(ctx, func(id string, a Advert) error {
+		all = append(all, item{id, a})
+		return nil
+	})
+	return all, err
+}
+
+// readBack compares what a portal shows with what we say.
+func (s *Service) readBack(ctx context.Context, c Connection, r *run) error {
+	all, err := s.inventory(ctx, c)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Unauthenticated):
+		reason := c.Name + " does not know the broker's key any more: give a new one"
+		r.Failed, r.Outcome, r.Message = 1, Broken, reason
+		return s.db.Transact(ctx, func(tx *db.Tx) error { return s.stop(ctx, tx, c, reason) })
+	case err != nil:
+		r.Failed, r.Outcome, r.Message = 1, Broken, fault.Message(err)
+		if fault.Is(err, fault.Internal) {
+			s.config.Log.Warn("a portal could not be read", "connection_id", c.ID, "error", err)
+		}
+		return nil
+	}
+	return s.db.Transact(ctx, func(tx *db.Tx) error { return s.drifted(ctx, tx, c, all, r) })
+}
+
+// drifted keeps of each listing where the portal says something else.
+func (s *Service) drifted(ctx context.Context, tx *db.Tx, c Connection, all []item, r *run) error {
+	ours, err := offersOf(ctx, tx, c.OrgID)
+	if err != nil {
+		return err
+	}
+	rows, err := entriesOf(ctx, tx, c.ID)
+	if err != nil {
+		return err
+	}
+	found, rest := match(ours, rows, all)
+	now := tx.Now()
+	for _, o := range ours {
+		e, known := rows[o.ID]
+		e.connection, e.listing, e.checkedAt, e.problem = c.ID, o.ID, &now, ""
+		theirs, there := found[o.ID]
+		switch {
+		case there:
+			r.Matched++
+			e.state, e.reference, e.drift = Published, theirs.id, Compare(o.at(""), theirs.advert)
+			if e.publishedAt == nil {
+				e.publishedAt = &now
+			}
+		case o.out(now) && o.Status != Sold:
+			e.state, e.drift = Gone, []Difference{{Field: "listing.status", Ours: string(o.Status), Theirs: "not listed"}}
+		case !known:
+			continue
+		default:
+			e.state, e.drift = Gone, nil
+		}
+		if err := e.store(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if r.Unmatched = len(rest); r.Unmatched > 0 {
+		titles := make([]string, 0, len(rest))
+		for _, i := range rest {
+			titles = append(titles, i.title())
+		}
+		r.note("it also lists: " + strings.Join(titles, ", "))
+	}
+	return nil
+}
+
+// match finds which of a portal's listings is which of ours: by the portal's
+// number that we know, by the number that people wrote down, by the HIN, at last by
+// make, model, year and name together. Each is taken once.
+func match(ours []*offer, rows map[ID]entry, all []item) (found map[ID]item, rest []item) {
+	found = map[ID]item{}
+	rest = slices.Clone(all)
+	for _, same := range []func(o *offer, i item) bool{
+		func(o *offer, i item) bool { return rows[o.ID].reference != "" && rows[o.ID].reference == i.id },
+		func(o *offer, i item) bool {
+			return slices.ContainsFunc(o.Postings, func(p Posting) bool { return p.Number != "" && p.Number == i.id })
+		},
+		func(o *offer, i item) bool { return sameHIN(o.advert.Boat.HIN, i.advert.Boat.HIN) },
+		func(o *offer, i item) bool { return sameBoat(o.advert.Boat, i.advert.Boat) },
+	} {
+		for _, o := range ours {
+			if _, done := found[o.ID]; done {
+				continue
+			}
+			if n := slices.IndexFunc(rest, func(i item) bool { return same(o, i) }); n >= 0 {
+				found[o.ID] = rest[n]
+				rest = slices.Delete(rest, n, n+1)
+			}
+		}
+	}
+	return found, rest
+}
+
+func sameHIN(a, b string) bool {
+	bare := strings.NewReplacer("-", "", " ", "")
+	a, b = bare.Replace(a), bare.Replace(b)
+	return len(a) >= 12 && strings.EqualFold(a, b)
+}
+
+func sameBoat(a, b Boat) bool {
+	same := func(x, y string) bool {
+		return x != "" && db.Fold(strings.TrimSpace(x)) == db.Fold(strings.TrimSpace(y))
+	}
+	years := a.ModelYear != nil && b.ModelYear != nil && *a.ModelYear == *b.ModelYear
+	return same(a.Make, b.Make) && same(a.Model, b.Model) && years && same(a.Name, b.Name)
+}
