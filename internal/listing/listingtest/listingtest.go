@@ -104,7 +104,8 @@ func (s *server) next() Fault {
 // failed answers with the fault, and repeats the request's secrets as badly made
 // portals do.
 func (s *server) failed(w http.ResponseWriter, r *http.Request) bool {
-	said := fmt.Sprintf("request %s of %s with %s %s %s", r.URL, User, r.Header.Get("Authorization"), Password, Token)
+	user, password, _ := r.BasicAuth()
+	said := fmt.Sprintf("request %s with %s of %s %s", r.URL, r.Header.Get("Authorization"), user, password)
 	switch s.next() {
 	case Unknown:
 		http.Error(w, said, http.StatusUnauthorized)

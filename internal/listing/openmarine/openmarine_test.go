@@ -285,26 +285,6 @@ func TestWhatIsNoFeedIsRefused(t *testing.T) {
 	}
 }
 
-// endless is a feed that never ends.
-type endless struct{ n int64 }
-
-func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	e.n += int64(len(p))
-	return len(p), nil
-}
-
-func TestAFeedWithoutAnEndIsLeft(t *testing.T) {
-	t.Parallel()
-	e := &endless{}
-	_, err := openmarine.Read(e)
-	if !fault.Is(err, fault.TooLarge) || e.n > 65<<20 {
-		t.Error(err, e.n)
-	}
-}
-
 func FuzzRead(f *testing.F) {
 	f.Add(foreign)
 	var b bytes.Buffer

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -84,24 +85,27 @@ type Walker struct {
 	// Whole says of a name whether Take wants the element with all that is in it.
 	Whole func(name string) bool
 	Take  func(n *Node) error
+	// Max is how many bytes may be read; MaxXML when 0.
+	Max int64
 	// Label names a whole element in errors: its name and its number.
 	Label func(n *Node) string
 
 	d     *xml.Decoder
 	depth int
 	nodes int
-	open  []*Node // of the whole element that is being read
+	open  []*Node  // of the whole element that is being read
+	texts [][]byte // of each of them
 }
 
 // limited ends with TooLarge in place of io.EOF.
 type limited struct {
-	r    io.Reader
-	left int64
+	r         io.Reader
+	max, left int64
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, fault.New(fault.TooLarge, "the document is longer than the %d MB allowed", MaxXML>>20)
+		return 0, fault.New(fault.TooLarge, "the document is longer than the %d MB allowed", l.max>>20)
 	}
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
 	l.left -= int64(n)
@@ -111,7 +115,8 @@ func (l *limited) Read(p []byte) (int, error) {
 // Walk reads to the end. No entity but those of HTML is known, and no document type
 // is read. Errors are Invalid or TooLarge and name the element.
 func (w *Walker) Walk(r io.Reader) error {
-	w.d = xml.NewDecoder(&limited{r, MaxXML + 1})
+	most := cmp.Or(w.Max, MaxXML)
+	w.d = xml.NewDecoder(&limited{r, most, most + 1})
 	w.d.Entity = xml.HTMLEntity
 	w.d.CharsetReader = charset.NewReaderLabel
 	for {
@@ -134,8 +139,8 @@ func (w *Walker) step(token xml.Token) error {
 		return w.start(&Node{Name: t.Name.Local, Attr: slices.Clone(t.Attr)})
 	case xml.CharData:
 		if len(w.open) > 0 {
-			top := w.open[len(w.open)-1]
-			top.Text += string(t)
+			top := len(w.texts) - 1
+			w.texts[top] = append(w.texts[top], t...)
 			return w.count()
 		}
 	case xml.EndElement:
@@ -153,7 +158,7 @@ func (w *Walker) start(n *Node) error {
 			return w.Enter(n)
 		}
 		w.nodes = 0
-		w.open = append(w.open, n)
+		w.push(n)
 		return nil
 	}
 	if err := w.count(); err != nil {
@@ -161,9 +166,11 @@ func (w *Walker) start(n *Node) error {
 	}
 	top := w.open[len(w.open)-1]
 	top.Kids = append(top.Kids, n)
-	w.open = append(w.open, n)
+	w.push(n)
 	return nil
 }
+
+func (w *Walker) push(n *Node) { w.open, w.texts = append(w.open, n), append(w.texts, nil) }
 
 // count bounds what one boat may cost.
 func (w *Walker) count() error {
@@ -181,7 +188,9 @@ func (w *Walker) end(name string) error {
 		}
 		return nil
 	}
-	n := w.open[len(w.open)-1]
+	n, last := w.open[len(w.open)-1], len(w.texts)-1
+	n.Text = string(w.texts[last])
+	w.texts = w.texts[:last]
 	if len(w.open) > 1 {
 		w.open = w.open[:len(w.open)-1]
 		return nil

@@ -1,0 +1,4 @@
+package star
+
+// Lists are the lists of codes.
+func Lists() map[string][]string { return lists }
