@@ -48,7 +48,7 @@ Feature: A boat is offered everywhere as its record says, and what goes wrong is
   Scenario: Drift against the broker's inventory is shown
     Given a broker with a boat to sell
     And a YachtWorld that knows the broker's key
-    And YachtWorld lists the boat for "350000.00 USD" as "Sale Pending"
+    And YachtWorld lists the boat for "350000.00 EUR" as "Sale Pending"
     When the broker publishes the boat for 395000 EUR
     And YachtWorld with the broker's key is connected, and the key is never read back
     Then the boat's status at YachtWorld shows that price and status are others there

@@ -108,7 +108,7 @@ func (in *Input) checkPrice(c *faults) {
 	if in.Price != nil && !(*in.Price > 0 && *in.Price <= mostPrice) { // so that NaN is refused too
 		c.add("price", "must be above 0 and at most 100000000000; for a price on request set price_hidden", fmt.Sprint(*in.Price))
 	}
-	switch _, _, ok := unit(in.Currency); {
+	switch _, ok := unit(in.Currency); {
 	case in.Price != nil && in.Currency == "":
 		c.add("currency", "a price needs its currency", nil)
 	case in.Currency != "" && !ok:

@@ -87,10 +87,10 @@ func (o *offer) entry(p *sheet.Sheet) {
 	p.Heading("Specification")
 	p.Fields(
 		sheet.Field{Label: "Cruising speed", Value: in(b.CruiseKn, "kn", "mph", milesPerNM)}, sheet.Field{Label: "Maximum speed", Value: in(b.MaxKn, "kn", "mph", milesPerNM)},
-		sheet.Field{Label: "Range", Value: in(b.RangeNM, "nm", "mi", milesPerNM)}, sheet.Field{Label: "Beam", Value: metres(b.BeamM)},
-		sheet.Field{Label: "Max draft", Value: metres(b.DraftMaxM)}, sheet.Field{Label: "Drive up (min draft)", Value: metres(b.DraftMinM)},
-		sheet.Field{Label: "Bridge clearance", Value: metres(b.AirDraftM)}, sheet.Field{Label: "Nominal length", Value: metres(b.LengthM)},
-		sheet.Field{Label: "Length overall", Value: metres(b.LOAM)}, sheet.Field{Label: "Length at waterline", Value: metres(b.LWLM)}, sheet.Field{Label: "Length on deck", Value: metres(b.LODM)},
+		sheet.Field{Label: "Range", Value: in(b.RangeNM, "nm", "mi", milesPerNM)}, sheet.Field{Label: "Beam", Value: length(b.BeamM)},
+		sheet.Field{Label: "Max draft", Value: length(b.DraftMaxM)}, sheet.Field{Label: "Drive up (min draft)", Value: length(b.DraftMinM)},
+		sheet.Field{Label: "Bridge clearance", Value: length(b.AirDraftM)}, sheet.Field{Label: "Nominal length", Value: length(b.LengthM)},
+		sheet.Field{Label: "Length overall", Value: length(b.LOAM)}, sheet.Field{Label: "Length at waterline", Value: length(b.LWLM)}, sheet.Field{Label: "Length on deck", Value: length(b.LODM)},
 		sheet.Field{Label: "Dry weight", Value: in(b.DryWeightKg, "kg", "lb", poundsPerKg)}, sheet.Field{Label: "Displacement", Value: in(b.DisplacementKg, "kg", "lb", poundsPerKg)},
 		sheet.Field{Label: "Ballast", Value: in(b.BallastKg, "kg", "lb", poundsPerKg)}, sheet.Field{Label: "Gross tonnage", Value: number(b.GrossTonnage)},
 		sheet.Field{Label: "Keel", Value: b.Keel}, sheet.Field{Label: "Hull material", Value: b.HullMaterial}, sheet.Field{Label: "Hull form", Value: b.HullForm},
@@ -156,8 +156,8 @@ func in(v *float64, unit, other string, factor float64) string {
 	return round(*v, 1) + " " + unit + " (" + round(*v*factor, 1) + " " + other + ")"
 }
 
-// metres are a length in metres, in feet and inches, and in feet.
-func metres(v *float64) string {
+// length is a length in metres, in feet and inches, and in feet.
+func length(v *float64) string {
 	if v == nil {
 		return ""
 	}
