@@ -64,11 +64,11 @@ func made(t *testing.T) string {
 func TestDebianPackage(t *testing.T) {
 	t.Parallel()
 	deb := made(t)
-	t.Run("fields", func(t *testing.T) { fields(t, deb) })
-	t.Run("modes", func(t *testing.T) { modes(t, deb) })
-	t.Run("scripts", func(t *testing.T) { scripts(t, deb) })
-	t.Run("unpacked", func(t *testing.T) { unpacked(t, deb) })
-	t.Run("installed", func(t *testing.T) { installed(t, deb) })
+	t.Run("fields", func(t *testing.T) { t.Parallel(); fields(t, deb) })
+	t.Run("modes", func(t *testing.T) { t.Parallel(); modes(t, deb) })
+	t.Run("scripts", func(t *testing.T) { t.Parallel(); scripts(t, deb) })
+	t.Run("unpacked", func(t *testing.T) { t.Parallel(); unpacked(t, deb) })
+	t.Run("installed", func(t *testing.T) { t.Parallel(); installed(t, deb) })
 }
 
 func fields(t *testing.T, deb string) {

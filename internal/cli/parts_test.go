@@ -231,7 +231,7 @@ func (p *parts) stopAPI(api *process) {
 				case errors.Is(err, syscall.ECONNREFUSED):
 					return // it has ended: nothing was taken
 				case err != nil || status != http.StatusCreated:
-					lost <- fmt.Errorf("%d %s %v", status, text, err) //nolint:errorlint // may be nil
+					lost <- fmt.Errorf("%d %s %v", status, text, err)
 					return
 				}
 				asked.Add(1)

@@ -102,8 +102,10 @@ func (n NewFile) version(sequence fs.FS) (int64, error) {
 
 // text is what is filled in.
 func (n NewFile) text() string {
-	up, down := "-- What it adds, so that the release before goes on running.", "-- Takes back what was added, and nothing else."
+	var up, down string
 	switch n.Class {
+	case Expand:
+		up, down = "-- What it adds, so that the release before goes on running.", "-- Takes back what was added, and nothing else."
 	case Contract:
 		up, down = "-- What it takes away: nothing that a release in use needs.", "-- Brings back the shape; what was in it is lost."
 	case Data:
