@@ -2,6 +2,7 @@ package wire
 
 import (
 	"html"
+	"slices"
 	"strings"
 
 	markup "golang.org/x/net/html"
@@ -94,7 +95,7 @@ func cut(s string, heads ...atom.Atom) []piece {
 			last.text += spaces.Replace(tag.Data)
 		case kind == markup.StartTagToken && silent(tag.DataAtom):
 			mute = tag.DataAtom
-		case kind == markup.StartTagToken && inside == 0 && among(heads, tag.DataAtom):
+		case kind == markup.StartTagToken && inside == 0 && slices.Contains(heads, tag.DataAtom):
 			inside = tag.DataAtom
 			pieces = append(pieces, piece{head: true})
 		case kind == markup.EndTagToken && inside != 0 && tag.DataAtom == inside:
@@ -109,21 +110,13 @@ func cut(s string, heads ...atom.Atom) []piece {
 // spaces are what HTML shows as one.
 var spaces = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ", "\f", " ")
 
-func among(all []atom.Atom, a atom.Atom) bool {
-	for _, x := range all {
-		if x == a {
-			return true
-		}
-	}
-	return false
-}
-
 func silent(a atom.Atom) bool {
 	switch a {
 	case atom.Script, atom.Style, atom.Title, atom.Noscript, atom.Iframe, atom.Template, atom.Object, atom.Svg:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // gap is what a tag parts its neighbours by.
@@ -136,6 +129,7 @@ func gap(a atom.Atom) string {
 		return "\n"
 	case atom.Td, atom.Th:
 		return " "
+	default:
+		return ""
 	}
-	return ""
 }

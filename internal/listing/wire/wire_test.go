@@ -166,7 +166,7 @@ func TestAnAnswerIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &endless{}
-	_, err = wire.Ask(answered{&http.Response{StatusCode: 200, Body: io.NopCloser(e)}}, req, "The portal", 1000)
+	_, err = wire.Ask(answered{&http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(e)}}, req, "The portal", 1000)
 	if !fault.Is(err, fault.Unavailable) || e.n > 10_000 || strings.Contains(err.Error(), "secret") {
 		t.Error(err, e.n)
 	}
