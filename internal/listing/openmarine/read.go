@@ -43,6 +43,8 @@ const (
 	maxAdverts = 20_000
 	maxDoubts  = 1000
 	maxEngines = 8
+	maxOffices = 1000
+	maxTexts   = 100 // of one advert
 )
 
 // reader is where a feed is in the making.
@@ -119,6 +121,9 @@ func (x *reader) take(n *wire.Node) error {
 	case "company_name":
 		x.company = n.T()
 	case "office":
+		if len(x.offices) == maxOffices {
+			return fault.New(fault.TooLarge, "a broker has more than %d offices", maxOffices)
+		}
 		x.offices = append(x.offices, office(n))
 	case "advert":
 		return x.advert(n)
@@ -256,7 +261,8 @@ func language(s string) string {
 // descriptions joins what is said twice in a language. In a feed of ours titles begin
 // sections.
 func (x *reader) descriptions(a *listing.Advert, n *wire.Node) {
-	for _, d := range n.All("marketing_desc") {
+	all := n.All("marketing_desc")
+	for _, d := range all[:min(len(all), maxTexts)] {
 		said := language(d.A("language"))
 		if said == "" {
 			said = x.feed.Language

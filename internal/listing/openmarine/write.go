@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -206,7 +207,7 @@ func advert(a listing.Advert, f Feed) xAdvert {
 		Items: groups[direct], Dimensions: group(groups[dimensions]), Build: group(groups[build]),
 		Accommodation: group(groups[accommodation]), Engine: engines(groups[engine], a.Engines),
 	}
-	more := append(groups[other], extras(a, f)...)
+	more := slices.Concat(groups[other], extras(a, f))
 	return xAdvert{
 		Ref: a.Ref, Status: status(a.Status), Modified: wire.Stamp(a.Modified), Media: media(a.Images),
 		Features: xFeatures{
@@ -318,8 +319,9 @@ func status(s listing.Status) string {
 		return "UnderOffer"
 	case listing.Sold:
 		return "Sold"
+	default: // the others are not written
+		return "Available"
 	}
-	return "Available"
 }
 
 // price tells no sum that is hidden.

@@ -180,7 +180,7 @@ func TestWrongCredentialsAndAddresses(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	missing := http.HandlerFunc(http.NotFound)
+	missing := http.NotFoundHandler()
 	if err := partner(t, p, star.Settings{}).Validate(t.Context()); err != nil {
 		t.Error(err)
 	}

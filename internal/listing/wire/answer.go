@@ -45,7 +45,10 @@ func Ask(client Doer, req *http.Request, name string, max int64) (Answer, error)
 }
 
 func unanswered(err error, name, format string) error {
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind != fault.TooLarge {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		if f.Kind == fault.TooLarge {
+			return fault.Because(err, fault.Unavailable, "the answer of %s is longer than allowed", name)
+		}
 		return f
 	}
 	if sent, ok := errors.AsType[*url.Error](err); ok {
@@ -68,13 +71,16 @@ func (a Answer) IsPage() bool {
 }
 
 // RetryAfter is how long the server asks to be left alone, 0 when it does not, at
-// most a day.
+// most a day. A zero now is when the answer says it was made.
 func (a Answer) RetryAfter(now time.Time) time.Duration {
 	value := strings.TrimSpace(a.Header.Get("Retry-After"))
 	var wait time.Duration
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
 		wait = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(value); err == nil {
+		if now.IsZero() {
+			now, _ = http.ParseTime(a.Header.Get("Date")) // without it, a day
+		}
 		wait = at.Sub(now)
 	}
 	return min(max(0, wait), 24*time.Hour)

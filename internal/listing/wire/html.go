@@ -2,6 +2,7 @@ package wire
 
 import (
 	"html"
+	"slices"
 	"strings"
 
 	markup "golang.org/x/net/html"
@@ -24,11 +25,7 @@ func Heading(title string) string { return "<h3>" + html.EscapeString(Line(title
 
 // Text is what HTML says, as plain text; scripts and styles say nothing.
 func Text(s string) string {
-	var b strings.Builder
-	for _, c := range cut(s) {
-		b.WriteString(c.text)
-	}
-	return Plain(b.String())
+	return Plain(cut(s)[0].text.String())
 }
 
 // Titled is a text with a title.
@@ -36,46 +33,44 @@ type Titled struct{ Title, Text string }
 
 // Split is the text before the first heading, and those below each.
 func Split(s string) (lead string, below []Titled) {
-	for _, c := range cut(s, atom.H3) {
+	for i, c := range cut(s, atom.H3) {
 		switch {
 		case c.head:
-			below = append(below, Titled{Title: Line(c.text)})
-		case len(below) == 0:
-			lead += c.text
-		default:
-			below[len(below)-1].Text += c.text
+			below = append(below, Titled{Title: Line(c.text.String())})
+		case i == 0:
+			lead = Plain(c.text.String())
+		default: // there is one behind each heading
+			below[len(below)-1].Text = Plain(c.text.String())
 		}
 	}
-	for i, t := range below {
-		below[i].Text = Plain(t.Text)
-	}
-	return Plain(lead), below
+	return lead, below
 }
 
 // Section is HTML that begins with a title in bold letters.
 func Section(s string) Titled {
+	pieces := cut(s, atom.Strong, atom.B, atom.H1, atom.H2, atom.H3, atom.H4)
 	var t Titled
-	for i, c := range cut(s, atom.Strong, atom.B, atom.H1, atom.H2, atom.H3, atom.H4) {
-		switch {
-		case c.head && t.Title == "" && Line(t.Text) == "" && i < 3:
-			t.Title = Line(c.text)
-		default:
-			t.Text += c.text
-		}
+	if len(pieces) > 1 && Line(pieces[0].text.String()) == "" {
+		t.Title = Line(pieces[1].text.String())
+		pieces = pieces[2:]
 	}
-	t.Text = Plain(t.Text)
+	var b strings.Builder
+	for _, c := range pieces {
+		b.WriteString(c.text.String())
+	}
+	t.Text = Plain(b.String())
 	return t
 }
 
 type piece struct {
 	head bool
-	text string
+	text strings.Builder
 }
 
 // cut reads HTML to pieces of text: what lies within one of the heads is a piece of
 // its own.
-func cut(s string, heads ...atom.Atom) []piece {
-	pieces := []piece{{}}
+func cut(s string, heads ...atom.Atom) []*piece {
+	pieces := []*piece{{}}
 	inside, mute := atom.Atom(0), atom.Atom(0)
 	z := markup.NewTokenizer(strings.NewReader(s))
 	for {
@@ -84,24 +79,24 @@ func cut(s string, heads ...atom.Atom) []piece {
 			return pieces
 		}
 		tag := z.Token()
-		last := &pieces[len(pieces)-1]
+		last := pieces[len(pieces)-1]
 		switch {
 		case mute != 0:
 			if kind == markup.EndTagToken && tag.DataAtom == mute {
 				mute = 0
 			}
 		case kind == markup.TextToken:
-			last.text += spaces.Replace(tag.Data)
+			last.text.WriteString(spaces.Replace(tag.Data))
 		case kind == markup.StartTagToken && silent(tag.DataAtom):
 			mute = tag.DataAtom
-		case kind == markup.StartTagToken && inside == 0 && among(heads, tag.DataAtom):
+		case kind == markup.StartTagToken && inside == 0 && slices.Contains(heads, tag.DataAtom):
 			inside = tag.DataAtom
-			pieces = append(pieces, piece{head: true})
+			pieces = append(pieces, &piece{head: true})
 		case kind == markup.EndTagToken && inside != 0 && tag.DataAtom == inside:
 			inside = 0
-			pieces = append(pieces, piece{})
+			pieces = append(pieces, &piece{})
 		default:
-			last.text += gap(tag.DataAtom)
+			last.text.WriteString(gap(tag.DataAtom))
 		}
 	}
 }
@@ -109,21 +104,13 @@ func cut(s string, heads ...atom.Atom) []piece {
 // spaces are what HTML shows as one.
 var spaces = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ", "\f", " ")
 
-func among(all []atom.Atom, a atom.Atom) bool {
-	for _, x := range all {
-		if x == a {
-			return true
-		}
-	}
-	return false
-}
-
 func silent(a atom.Atom) bool {
 	switch a {
 	case atom.Script, atom.Style, atom.Title, atom.Noscript, atom.Iframe, atom.Template, atom.Object, atom.Svg:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // gap is what a tag parts its neighbours by.
@@ -136,6 +123,7 @@ func gap(a atom.Atom) string {
 		return "\n"
 	case atom.Td, atom.Th:
 		return " "
+	default:
+		return ""
 	}
-	return ""
 }

@@ -100,6 +100,17 @@ func TestHTMLIsText(t *testing.T) {
 	if got := wire.Section("<strong>Galley</strong><br>Oven<br><b>Gas</b>"); got != (wire.Titled{Title: "Galley", Text: "Oven\nGas"}) {
 		t.Errorf("%+v", got)
 	}
+	// Hostile ones cost no more than their length.
+	long := strings.Repeat("a<b>a</b><h3>", 300_000)
+	if n := len(wire.Text(long)); n < 600_000 {
+		t.Error(n)
+	}
+	if n := len(wire.Section(long).Text); n < 600_000 {
+		t.Error(n)
+	}
+	if lead, below := wire.Split(long); lead != "aa" || len(below) == 0 {
+		t.Error(lead, len(below))
+	}
 	if got := wire.Section("No title <b>here</b>"); got != (wire.Titled{Text: "No title here"}) {
 		t.Errorf("%+v", got)
 	}
@@ -166,7 +177,7 @@ func TestAnAnswerIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &endless{}
-	_, err = wire.Ask(answered{&http.Response{StatusCode: 200, Body: io.NopCloser(e)}}, req, "The portal", 1000)
+	_, err = wire.Ask(answered{&http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(e)}}, req, "The portal", 1000)
 	if !fault.Is(err, fault.Unavailable) || e.n > 10_000 || strings.Contains(err.Error(), "secret") {
 		t.Error(err, e.n)
 	}
