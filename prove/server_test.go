@@ -24,10 +24,6 @@ import (
 // patience bounds a wait for one thing that should happen soon.
 const patience = 60 * time.Second
 
-// how a binary is built that is only tried; what is measured is built as it is
-// shipped, which compiles everything anew.
-var how = []string{"-pgo=off"}
-
 // build makes the binary, once for all tests.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "navidocs-prove-")
@@ -36,7 +32,7 @@ var build = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	program := filepath.Join(dir, "navidocs")
-	cmd := exec.Command("go", slices.Concat([]string{"build"}, how, []string{"-o", program, "navidocs/cmd/navidocs"})...)
+	cmd := exec.Command("go", slices.Concat([]string{"build"}, how(), []string{"-o", program, "navidocs/cmd/navidocs"})...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
