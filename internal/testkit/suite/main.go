@@ -63,6 +63,7 @@ var slow = []string{
 	module + "/internal/sheet",
 	module + "/internal/testkit/with",
 	module + "/internal/warranty",
+	module + "/packaging",
 	module + "/prove",
 }
 
