@@ -29,9 +29,9 @@ func TestMigrateWorksOnPostgreSQL(t *testing.T) {
 		}
 	}
 	run(0, "every migration goes up, down and up to the same schema and rows on postgres", "verify")
-	run(3, "would lose table blob_leases: 0 rows", "down", "--steps", "1")
-	run(0, "undone 2025112401_backups", "down", "--steps", "1", "--yes")
-	run(0, "2025112401  backups                      expand   pending", "status")
+	run(3, "would lose table mls_sync: 0 rows", "down", "--steps", "1")
+	run(0, "undone 2025112501_listings", "down", "--steps", "1", "--yes")
+	run(0, "2025112501  listings                     expand   pending", "status")
 	run(0, "applied 20", "up")
 	run(3, "is the database itself", "rehearse", "--on", testkit.URL(d))
 	run(0, "", "rehearse") // on the backup that down made
