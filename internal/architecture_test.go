@@ -27,13 +27,13 @@ func imports() map[string]string {
 		account  = "event job db kv fault"
 		fleet    = "account record event job db fault"
 		document = "document/extract fleet account record blob event job db fault"
-		warranty = "document fleet sheet bundle account record blob event job db fault"
+		warranty = "money document fleet sheet bundle account record blob event job db fault"
 		sale     = "dossier warranty archive " + warranty
 		services = "account archive document event fleet integration job listing notify record sale warranty webhook"
 		ops      = "backup release keeper config db blob kv job event egress fault"
 	)
 	return map[string]string{
-		"fault": "", "config": "", "demo": "",
+		"fault": "", "config": "", "money": "", "demo": "",
 		"demo/press":             "",
 		"demo/gen":               "demo/press",
 		"bundle":                 "fault",
@@ -70,8 +70,8 @@ func imports() map[string]string {
 		"notify/notifytest":      "notify fault",
 		"webhook":                "account event egress job db kv fault",
 		"integration":            "warranty document fleet webhook account event egress job db fault",
-		"listing":                "listing/wire warranty document fleet sheet account record blob event egress job db fault",
-		"listing/wire":           "fault",
+		"listing":                "money listing/wire warranty document fleet sheet account record blob event egress job db fault",
+		"listing/wire":           "money fault",
 		"listing/openmarine":     "listing listing/wire fault",
 		"listing/boatsgroup":     "listing listing/wire egress fault",
 		"listing/star":           "listing listing/wire egress fault",

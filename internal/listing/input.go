@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/text/currency"
+
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
@@ -108,10 +110,10 @@ func (in *Input) checkPrice(c *faults) {
 	if in.Price != nil && !(*in.Price > 0 && *in.Price <= mostPrice) { // so that NaN is refused too
 		c.add("price", "must be above 0 and at most 100000000000; for a price on request set price_hidden", fmt.Sprint(*in.Price))
 	}
-	switch _, ok := unit(in.Currency); {
+	switch _, err := currency.ParseISO(in.Currency); {
 	case in.Price != nil && in.Currency == "":
 		c.add("currency", "a price needs its currency", nil)
-	case in.Currency != "" && !ok:
+	case in.Currency != "" && err != nil:
 		c.add("currency", "must be a currency's three letters (ISO 4217), such as EUR", fault.Echo(in.Currency))
 	}
 }

@@ -104,6 +104,24 @@ func token(c listing.Connection) string {
 	return strings.Split(c.URL, "/")[4]
 }
 
+// A currency that people write without its hundredths has them all the same.
+func TestThePriceThatIsGivenIsTheOneThatIsPublished(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		c := b.connect(listing.NewConnection{Kind: listing.OpenMarine})
+		for _, code := range []string{"RSD", "IDR", "IQD", "JPY", "EUR"} {
+			in := offer(listing.Active, 20_000_000)
+			in.Currency = code
+			if l := b.put(b.boat("In "+code), in); l.Price == nil || *l.Price != 20_000_000 {
+				t.Errorf("%s: %v", code, l.Price)
+			}
+		}
+		if text := string(b.fetch(c).Body); strings.Count(text, ">20000000<") != 5 {
+			t.Error(text)
+		}
+	})
+}
+
 func TestTheFeedIsTheRecordOfNow(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {

@@ -12,6 +12,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/money"
 )
 
 // ID identifies a listing.
@@ -144,7 +145,7 @@ func (s *stored) read() error {
 	l := s.Listing
 	if s.minor != nil {
 		l.price = &Money{Minor: *s.minor, Currency: l.Currency}
-		l.Price = new(l.price.amount())
+		l.Price = new(money.Major(l.price.Minor, l.price.Currency))
 	}
 	l.FirstListedAt, l.CreatedAt, l.UpdatedAt = db.TimePtr(s.firstListed), db.Time(s.created), db.Time(s.updated)
 	l.Engines, l.Photos = []EngineMore{}, []PhotoChoice{}
@@ -338,7 +339,7 @@ func (l *Listing) apply(in Input, now time.Time) {
 	l.Engines, l.Photos, l.Postings = in.Engines, in.Photos, in.Postings
 	l.Price, l.price = in.Price, nil
 	if in.Price != nil {
-		l.price = new(money(*in.Price, in.Currency))
+		l.price = &Money{Minor: money.Minor(*in.Price, in.Currency), Currency: in.Currency}
 	}
 	if l.Status.Public() && l.FirstListedAt == nil {
 		l.FirstListedAt = &now

@@ -8,6 +8,7 @@ import (
 
 	"navidocs/internal/bundle"
 	"navidocs/internal/fleet"
+	"navidocs/internal/money"
 	"navidocs/internal/sheet"
 )
 
@@ -118,8 +119,8 @@ func (p *Package) formFailure(s *sheet.Sheet) {
 	written(s, "What was done at once", x.Measures, 3)
 	s.Heading("13. Estimate")
 	s.Fields(
-		sheet.Field{Label: "Parts", Value: money(x.Parts, x.Currency)}, sheet.Field{Label: "Labour", Value: money(x.Labour, x.Currency)},
-		sheet.Field{Label: "Haul-out, separately", Value: money(x.HaulOut, x.Currency)},
+		sheet.Field{Label: "Parts", Value: priced(x.Parts, x.Currency)}, sheet.Field{Label: "Labour", Value: priced(x.Labour, x.Currency)},
+		sheet.Field{Label: "Haul-out, separately", Value: priced(x.HaulOut, x.Currency)},
 	)
 	s.Heading("14. What is asked for")
 	written(s, "Remedy", x.Remedy, 3)
@@ -345,9 +346,9 @@ func number(n *float64) string {
 	return strconv.FormatFloat(*n, 'f', -1, 64)
 }
 
-func money(amount *float64, currency string) string {
+func priced(amount *float64, currency string) string {
 	if amount == nil {
 		return ""
 	}
-	return currency + " " + strconv.FormatFloat(*amount, 'f', decimals(currency), 64)
+	return currency + " " + strconv.FormatFloat(*amount, 'f', money.Digits(currency), 64)
 }

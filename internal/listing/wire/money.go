@@ -4,24 +4,13 @@ import (
 	"math"
 	"strconv"
 	"strings"
-)
 
-// Decimals is how many digits an amount of a currency has behind its point (ISO 4217).
-func Decimals(currency string) int {
-	switch currency {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
-		return 0
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
-		return 3
-	case "CLF", "UYW":
-		return 4
-	}
-	return 2
-}
+	"navidocs/internal/money"
+)
 
 // Amount writes so many of a currency's smallest units in the currency itself.
 func Amount(minor int64, currency string) string {
-	n := Decimals(currency)
+	n := money.Digits(currency)
 	s := strconv.FormatInt(minor, 10)
 	sign := ""
 	if minor < 0 {
@@ -53,14 +42,14 @@ func Price(s, currency string) (minor int64, code string, ok bool) {
 		return 0, "", false
 	}
 	digits = plainDigits(digits)
-	if _, part, found := strings.Cut(digits, "."); found && len(part) == 3 && Decimals(code) < 3 {
+	if _, part, found := strings.Cut(digits, "."); found && len(part) == 3 && money.Digits(code) < 3 {
 		digits = strings.Replace(digits, ".", "", 1)
 	}
 	f, err := strconv.ParseFloat(digits, 64)
 	if err != nil || math.Abs(f) > most {
 		return 0, "", false
 	}
-	return int64(math.Round(f * math.Pow10(Decimals(code)))), code, true
+	return money.Minor(f, code), code, true
 }
 
 // IsCurrency says whether a code has the form of ISO 4217.
