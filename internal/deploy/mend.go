@@ -6,6 +6,7 @@ import (
 
 	"navidocs/internal/fault"
 	"navidocs/internal/keeper"
+	"navidocs/internal/ops"
 	"navidocs/internal/release"
 )
 
@@ -35,7 +36,7 @@ func insist(ctx context.Context, k *keeper.Client, do func(s keeper.Status) (don
 		if done || err != nil && !fault.Is(err, fault.Conflict) {
 			return s, err
 		}
-		if sleep(ctx, busyPace); ctx.Err() != nil {
+		if ops.Sleep(ctx, busyPace); ctx.Err() != nil {
 			return s, fault.Because(err, fault.Conflict, "the keeper does not come to an end with what it does: see navidocs status")
 		}
 	}

@@ -59,7 +59,7 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 			all := now.Since(x.promoted.Sample)
 			return fmt.Sprintf("%.0f answers, %.0f errors", all.Requests, all.Errors), nil
 		}
-		if sleep(ctx, min(x.pace(now.at), deadline.Sub(now.at))); ctx.Err() != nil {
+		if ops.Sleep(ctx, min(x.pace(now.at), deadline.Sub(now.at))); ctx.Err() != nil {
 			return "", ctx.Err()
 		}
 	}
@@ -90,16 +90,6 @@ func (x *deploy) look(ctx context.Context) (moment, error) {
 	}
 	counted, err := sampleOf(ctx, s, keeper.Leader)
 	return moment{counted, x.Now()}, err
-}
-
-// sleep waits, at most until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // slowdown is how many times longer the old release, which nobody uses now, takes

@@ -28,7 +28,7 @@ func (h *History) Run(ctx context.Context) error {
 		if err := h.look(); err != nil {
 			return err
 		}
-		sleep(ctx, often)
+		Sleep(ctx, often)
 	}
 	return nil
 }
@@ -114,8 +114,8 @@ type moment struct {
 	at time.Time
 }
 
-// sleep waits, at most until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
+// Sleep waits, at most until ctx ends.
+func Sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
