@@ -26,8 +26,8 @@ const (
 const (
 	probePrefix = "ndp_"
 	probeName   = "NaviDocs probe"
-	// probeFor is how long a test may take: until then no other begins.
-	probeFor = 2 * time.Minute
+	// ProbeFor is how long a test may take: until then no other begins.
+	ProbeFor = 2 * time.Minute
 	// probeTokenFor is how long its token signs in: it may have to wait for another
 	// one first.
 	probeTokenFor = 5 * time.Minute
@@ -158,8 +158,19 @@ func (s *Service) HoldProbe(ctx context.Context, token string) (since time.Time,
 	if fault.Is(err, fault.NotFound) {
 		return since, nil
 	}
-	if err == nil && at.run != run && s.db.Now().Sub(at.since).Abs() < probeFor {
+	if err == nil && at.run != run && s.db.Now().Sub(at.since).Abs() < ProbeFor {
 		err = errProbe
+	}
+	return at.since, err
+}
+
+// ProbeSince says since when a smoke test has rows in what q reads, zero when none
+// has: its organization comes before all the others, and goes after them.
+func ProbeSince(ctx context.Context, q db.Querier) (since time.Time, err error) {
+	defer fault.Wrap(&err, "account.ProbeSince")
+	at, err := probeAt(ctx, q)
+	if fault.Is(err, fault.NotFound) {
+		return since, nil
 	}
 	return at.since, err
 }

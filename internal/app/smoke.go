@@ -12,6 +12,7 @@ import (
 	"navidocs/internal/blob"
 	"navidocs/internal/config"
 	"navidocs/internal/db"
+	"navidocs/internal/ops"
 )
 
 const (
@@ -40,6 +41,31 @@ func ProbeToken(c config.Config, run string, now time.Time) string {
 
 // ProbeToken signs one smoke test in to this installation.
 func (a *App) ProbeToken() string { return ProbeToken(a.options.Config, "", a.options.Now()) }
+
+// Rows counts the rows of every table at an instant when no smoke test has any,
+// which would go when it ends; what one that was killed has left stays, and counts.
+func Rows(ctx context.Context, d *db.DB) (all []db.TableDigest, err error) {
+	for {
+		var since time.Time
+		err = d.Snapshot(ctx, func(q db.Querier, _ string) (err error) {
+			if since, err = account.ProbeSince(ctx, q); err != nil || !since.IsZero() && d.Now().Sub(since) < account.ProbeFor {
+				return err
+			}
+			since = time.Time{}
+			all, err = db.Counts(ctx, d, q)
+			return err
+		})
+		if err != nil || since.IsZero() {
+			return all, err
+		}
+		if ops.Sleep(ctx, probePace); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// probePace is how often it is looked whether a smoke test has ended.
+const probePace = 100 * time.Millisecond
 
 // resetProbe ends a smoke test: it removes all that the probe wrote and counts
 // what is left, which is nothing unless a job of its own does not end. Bytes that

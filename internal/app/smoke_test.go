@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -289,6 +291,32 @@ func TestTheProbeIsNobody(t *testing.T) {
 	}
 	if _, err := s.Accounts.Login(t.Context(), account.SigningIn{Email: "probe"}); err == nil {
 		t.Error("it signs in without a password")
+	}
+}
+
+// Rows that go when a smoke test ends are not counted: they would look like a loss.
+func TestRowsAreCountedBesideNoSmokeTest(t *testing.T) {
+	t.Parallel()
+	s := apptest.New(t, apptest.Options{NoWorker: true})
+	before, err := app.Rows(t.Context(), s.DB)
+	if err != nil || len(before) == 0 {
+		t.Fatal(before, err)
+	}
+	token := probeToken(t, s)
+	if status := ask(t, s.URL, token, "GET", "/api/boats", ""); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if got, err := app.Rows(ctx, s.DB); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("beside a smoke test:", got, err)
+	}
+	if status := ask(t, s.URL, token, "POST", "/internal/probe/reset", ""); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	after, err := app.Rows(t.Context(), s.DB)
+	if diff := cmp.Diff(before, after); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 
