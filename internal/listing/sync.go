@@ -39,11 +39,12 @@ func dailyDue(now time.Time) time.Time {
 // daily runs that are due and were not done yet. It runs every minute.
 func (s *Service) Watch(ctx context.Context) (err error) {
 	defer fault.Wrap(&err, "listing.Watch")
-	all, err := db.Collect(ctx, s.db, scanConnection, selectConnection+" WHERE c.status = $1 AND "+account.Existing("c.org_id")+" ORDER BY c.id", Working)
+	due := db.Micros(dailyDue(s.db.Now()))
+	all, err := db.Collect(ctx, s.db, scanConnection, selectConnection+" WHERE c.status = $1 AND (c.daily_at < $2 OR c.kind = $3) AND "+account.Existing("c.org_id")+" ORDER BY c.id",
+		Working, due, PartnerFeed)
 	if err != nil {
 		return err
 	}
-	due := db.Micros(dailyDue(s.db.Now()))
 	for _, c := range all {
 		err := s.db.Transact(ctx, func(tx *db.Tx) error {
 			n, err := tx.Exec(ctx, "UPDATE mls_connections SET daily_at = $1 WHERE id = $2 AND daily_at < $1", due, c.ID)
