@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,10 +26,10 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s (process %d) since %s: %s", h.By, h.PID, h.Since.UTC().Format(time.RFC3339), h.Why)
 }
 
-// A look at whether the lock is taken takes it for a moment, shared; it is waited
-// for.
 const (
-	glances = 10
+	// glances is how long those may take who look whether the lock is taken, and
+	// for that take it for a moment, shared.
+	glances = 100 * time.Millisecond
 	glance  = 10 * time.Millisecond
 )
 
@@ -41,12 +42,10 @@ func Lock(state string, h Holder) (unlock func() error, err error) {
 	}
 	file := filepath.Join(state, "deploy.lock")
 	l := flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-	got, err := l.TryLock()
-	for try := 0; err == nil && !got && try < glances; try++ {
-		time.Sleep(glance)
-		got, err = l.TryLock()
-	}
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), glances)
+	defer cancel()
+	got, err := l.TryLockContext(ctx, glance)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
 	if !got {
