@@ -136,13 +136,13 @@ func (a *API) showHandover(w http.ResponseWriter, r *http.Request, v handoverVie
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Language", v.Language)
-	header.Set("Content-Security-Policy", handoverPolicy())
+	header.Set("Content-Security-Policy", handoverPage().policy)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Robots-Tag", "noindex, nofollow")
 	header.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_ = handoverTemplate().Execute(w, v) // the reader is gone
+		_ = handoverPage().Execute(w, v) // the reader is gone
 	}
 }
 

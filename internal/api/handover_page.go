@@ -1,10 +1,7 @@
 package api
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"slices"
@@ -13,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/text/language"
-
-	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 )
 
@@ -25,31 +19,8 @@ var handoverHTML string
 //go:embed handover/words.json
 var handoverJSON []byte
 
-// handoverTemplate is the buyer's page: no script, no other file.
-var handoverTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("handover").Parse(handoverHTML))
-})
-
-// handoverWords are what the page says, by language.
-var handoverWords = sync.OnceValue(func() map[string]map[string]string {
-	var all map[string]map[string]string
-	if err := json.Unmarshal(handoverJSON, &all); err != nil {
-		panic(err) // embedded: a mistake of ours, found by every test
-	}
-	return all
-})
-
-// handoverPolicy lets the page have its own style and its own forms, and nothing
-// else.
-var handoverPolicy = sync.OnceValue(func() string { return pagePolicy(handoverHTML, "'self'") })
-
-// pagePolicy lets a page have its own style, and send its forms to forms.
-func pagePolicy(html, forms string) string {
-	_, style, _ := strings.Cut(html, "<style>")
-	style, _, _ = strings.Cut(style, "</style>")
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'; form-action " + forms
-}
+// handoverPage is the buyer's page, whose forms come back here.
+var handoverPage = sync.OnceValue(func() page { return newPage(handoverHTML, handoverJSON, "'self'") })
 
 // handoverView is what the page shows: a package, or why there is none.
 type handoverView struct {
@@ -63,8 +34,6 @@ type handoverView struct {
 	back string // the address of the page, when it is known to be good
 	form string // the word for what is wrong with a form
 }
-
-type languageName struct{ Code, Name string }
 
 type packageView struct {
 	Model, Path, Size, Until, Ends, SHA256, Fingerprint string
@@ -96,33 +65,9 @@ type approvalView struct {
 // viewOf begins a page under a path in the language that the reader asks for, else the
 // buyer's, else one that their browser names.
 func viewOf(in *HandoverInput, under, buyers string) handoverView {
-	v := handoverView{Path: under + in.Token, Language: notify.Languages[0]}
-	for _, code := range []string{in.Language, buyers, preferred(in.AcceptLanguage)} {
-		if slices.Contains(notify.Languages, code) {
-			v.Language = code
-			break
-		}
-	}
-	v.Words = handoverWords()[v.Language]
-	for _, code := range notify.Languages {
-		v.Languages = append(v.Languages, languageName{code, handoverWords()[code]["lang"]})
-	}
+	v := handoverView{Path: under + in.Token}
+	v.Language, v.Words, v.Languages = handoverPage().in(in.Language, buyers, preferred(in.AcceptLanguage))
 	return v
-}
-
-// preferred is the first of our languages that a browser names (RFC 9110, 12.5.4).
-func preferred(accept string) string {
-	tags, _, err := language.ParseAcceptLanguage(accept)
-	if err != nil {
-		return ""
-	}
-	for _, t := range tags {
-		base, _ := t.Base()
-		if slices.Contains(notify.Languages, base.String()) {
-			return base.String()
-		}
-	}
-	return ""
 }
 
 // maxNames bounds the names of files on the page, in bytes: a page is read over a

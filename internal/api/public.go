@@ -3,14 +3,10 @@ package api
 import (
 	_ "embed"
 	"encoding/json"
-	"html/template"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"navidocs/internal/notify"
 )
 
 // PublicStatus is what anybody may know of the installation, at /status: no name
@@ -66,20 +62,8 @@ var publicHTML string
 //go:embed public/words.json
 var publicJSON []byte
 
-var publicTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("public").Parse(publicHTML))
-})
-
-// publicWords are what the page says, by language.
-var publicWords = sync.OnceValue(func() map[string]map[string]string {
-	var all map[string]map[string]string
-	if err := json.Unmarshal(publicJSON, &all); err != nil {
-		panic(err) // embedded: a mistake of ours, found by every test
-	}
-	return all
-})
-
-var publicPolicy = sync.OnceValue(func() string { return pagePolicy(publicHTML, "'none'") })
+// publicPage has no forms.
+var publicPage = sync.OnceValue(func() page { return newPage(publicHTML, publicJSON, "'none'") })
 
 // publicView is what the page shows.
 type publicView struct {
@@ -118,21 +102,12 @@ func (a *API) publicStatus(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(s) //nolint:errcheck // the reader is gone
 		return
 	}
-	v := publicView{Language: notify.Languages[0], Status: s, State: s.Status}
-	for _, code := range []string{r.URL.Query().Get("lang"), preferred(r.Header.Get("Accept-Language"))} {
-		if slices.Contains(notify.Languages, code) {
-			v.Language = code
-			break
-		}
-	}
-	v.Words = publicWords()[v.Language]
-	for _, code := range notify.Languages {
-		v.Languages = append(v.Languages, languageName{code, publicWords()[code]["lang"]})
-	}
+	v := publicView{Status: s, State: s.Status}
+	v.Language, v.Words, v.Languages = publicPage().in(r.URL.Query().Get("lang"), preferred(r.Header.Get("Accept-Language")))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Language)
-	h.Set("Content-Security-Policy", publicPolicy())
-	if err := publicTemplate().Execute(w, v); err != nil && r.Context().Err() == nil {
+	h.Set("Content-Security-Policy", publicPage().policy)
+	if err := publicPage().Execute(w, v); err != nil && r.Context().Err() == nil {
 		a.config.Log.WarnContext(r.Context(), "status page", "error", err)
 	}
 }

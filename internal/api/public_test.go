@@ -11,7 +11,7 @@ import (
 // Every language has every word, for every state that the page can show.
 func TestPublicWords(t *testing.T) {
 	t.Parallel()
-	all := publicWords()
+	all := publicPage().words
 	want := slices.Sorted(maps.Keys(all["en"]))
 	for _, language := range notify.Languages {
 		if got := slices.Sorted(maps.Keys(all[language])); !slices.Equal(got, want) {
