@@ -127,7 +127,7 @@ func TestPublicStatusKeepsSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := ops.Lock(w.state, ops.Holder{PID: 1, By: "Ann Operator", Why: "deploy /srv/secret", Since: w.clock.Now()})
+	unlock, err := ops.Lock(t.Context(), w.state, ops.Holder{PID: 1, By: "Ann Operator", Why: "deploy /srv/secret", Since: w.clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (d *Deploy) Run(ctx context.Context, path string) (_ Run, err error) {
 	x := &deploy{Deploy: d, run: Run{
 		ID: now.Format("20060102-150405.000"), Kind: "deploy", Outcome: Begun, By: d.Options.By, ApprovedBy: d.Options.ApprovedBy, At: now, Steps: []Step{},
 	}}
-	unlock, err := ops.Lock(d.State, ops.Holder{PID: os.Getpid(), By: d.Options.By, Why: "deploy " + path, Since: now})
+	unlock, err := ops.Lock(ctx, d.State, ops.Holder{PID: os.Getpid(), By: d.Options.By, Why: "deploy " + path, Since: now})
 	if err != nil {
 		x.run.Outcome, x.run.Reason = Refused, fault.Message(err)
 		return x.run, err

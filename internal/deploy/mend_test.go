@@ -33,7 +33,7 @@ func TestTheStatusNamesAKilledRun(t *testing.T) {
 	t.Parallel()
 	home, state := t.TempDir(), t.TempDir()
 	run := deploy.Run{ID: "a", Kind: "deploy", Outcome: deploy.Begun, Step: "watch", Release: "1.4.0-00000000", At: noon}
-	unlock, err := ops.Lock(state, ops.Holder{By: "ada", Since: noon})
+	unlock, err := ops.Lock(t.Context(), state, ops.Holder{By: "ada", Since: noon})
 	if err = errors.Join(err, deploy.JournalOf(state).Add(run)); err != nil {
 		t.Fatal(err)
 	}

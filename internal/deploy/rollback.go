@@ -35,7 +35,7 @@ func (b *Rollback) Run(ctx context.Context, to string) (run Run, err error) {
 	defer fault.Wrap(&err, "rollback")
 	now := b.Now().UTC()
 	run = Run{ID: now.Format("20060102-150405.000"), Kind: "rollback", Outcome: Begun, By: b.By, At: now, Steps: []Step{}}
-	unlock, err := ops.Lock(b.State, ops.Holder{PID: os.Getpid(), By: b.By, Why: "rollback", Since: now})
+	unlock, err := ops.Lock(ctx, b.State, ops.Holder{PID: os.Getpid(), By: b.By, Why: "rollback", Since: now})
 	if err != nil {
 		run.Outcome, run.Reason = Refused, fault.Message(err)
 		return run, err
@@ -165,7 +165,7 @@ func commit(ctx context.Context, home string, r release.Release, k *keeper.Clien
 // it is a Conflict.
 func Commit(ctx context.Context, home, state, by string, now func() time.Time) (name string, err error) {
 	defer fault.Wrap(&err, "commit")
-	unlock, err := ops.Lock(state, ops.Holder{PID: os.Getpid(), By: by, Why: "commit", Since: now().UTC()})
+	unlock, err := ops.Lock(ctx, state, ops.Holder{PID: os.Getpid(), By: by, Why: "commit", Since: now().UTC()})
 	if err != nil {
 		return "", err
 	}

@@ -35,17 +35,17 @@ const (
 
 // Lock keeps others from changing which release runs, until unlock is called or
 // the process ends. Somebody who holds it is named in the Conflict.
-func Lock(state string, h Holder) (unlock func() error, err error) {
+func Lock(ctx context.Context, state string, h Holder) (unlock func() error, err error) {
 	defer fault.Wrap(&err, "ops.Lock")
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(state, "deploy.lock")
 	l := flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-	ctx, cancel := context.WithTimeout(context.Background(), glances)
+	brief, cancel := context.WithTimeout(ctx, glances)
 	defer cancel()
-	got, err := l.TryLockContext(ctx, glance)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	got, err := l.TryLockContext(brief, glance)
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return nil, err
 	}
 	if !got {

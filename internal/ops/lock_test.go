@@ -13,11 +13,11 @@ import (
 func TestOneAtATimeWorksOnAnInstallation(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
-	unlock, err := ops.Lock(state, ops.Holder{PID: 42, By: "anna", Why: "deploy 1.4.0", Since: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)})
+	unlock, err := ops.Lock(t.Context(), state, ops.Holder{PID: 42, By: "anna", Why: "deploy 1.4.0", Since: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = ops.Lock(state, ops.Holder{PID: 43, By: "ben"})
+	_, err = ops.Lock(t.Context(), state, ops.Holder{PID: 43, By: "ben"})
 	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "anna (process 42) since 2026-05-01T12:00:00Z: deploy 1.4.0") {
 		t.Errorf("the second one hears: %v", err)
 	}
@@ -30,7 +30,7 @@ func TestOneAtATimeWorksOnAnInstallation(t *testing.T) {
 	if ops.Locked(state) {
 		t.Error("the lock is seen after it was given back")
 	}
-	again, err := ops.Lock(state, ops.Holder{PID: 43, By: "ben"})
+	again, err := ops.Lock(t.Context(), state, ops.Holder{PID: 43, By: "ben"})
 	if err != nil {
 		t.Fatal(err)
 	}
