@@ -120,8 +120,8 @@ func (d *DB) Snapshot(ctx context.Context, f func(q Querier, id string) error) (
 	if err != nil {
 		return err
 	}
-	defer conn.Close()                               //nolint:errcheck // gives the connection back to the pool
-	defer pgxTx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it has read only
+	defer conn.Close() //nolint:errcheck // gives the connection back to the pool
+	defer rollback(ctx, conn, pgxTx)
 	var id string
 	if err := pgxTx.QueryRow(ctx, "SELECT pg_export_snapshot()").Scan(&id); err != nil {
 		return mapError(err)

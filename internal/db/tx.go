@@ -166,8 +166,8 @@ func (d *DB) transactPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()                               //nolint:errcheck // gives the connection back to the pool
-	defer pgxTx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit it has nothing to do
+	defer conn.Close() //nolint:errcheck // gives the connection back to the pool
+	defer rollback(ctx, conn, pgxTx)
 	tx := &Tx{Engine: Postgres, h: conn, pgxTx: pgxTx, now: d.Now()}
 	if err := f(tx); err != nil {
 		return err
@@ -177,6 +177,13 @@ func (d *DB) transactPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	}
 	tx.committed()
 	return nil
+}
+
+// rollback ends a transaction that begin began, unless it has ended. It asks for the
+// connection as our SQL does: one that a cancelled statement broke is given up by then,
+// and being closed elsewhere.
+func rollback(ctx context.Context, conn *sql.Conn, tx pgx.Tx) {
+	_ = conn.Raw(func(any) error { return tx.Rollback(context.WithoutCancel(ctx)) })
 }
 
 // begin begins a pgx transaction on a connection that our SQL uses too.
