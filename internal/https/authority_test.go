@@ -240,8 +240,8 @@ func TestATornCertificateIsObtainedAnew(t *testing.T) {
 	}
 	s.run(t)
 	s.eventuallyHas(t)
-	if s.ca.Orders() != 2 {
-		t.Errorf("%d orders", s.ca.Orders())
+	if s.ca.Orders() < 2 { // more when a challenge was not met at once
+		t.Error("the half of a key was kept")
 	}
 }
 
