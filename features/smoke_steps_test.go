@@ -69,9 +69,11 @@ func (s *smoking) trace() (all []string, err error) {
 	for _, x := range tables {
 		all = append(all, fmt.Sprintf("%s: %d rows", x.Name, x.Rows))
 	}
-	jobs, err := db.One(s.t.Context(), s.server.DB, db.Scalar[int], `SELECT count(*) FROM river_job
-		WHERE kind NOT LIKE '%tidy' AND kind NOT LIKE '%remind' AND kind NOT LIKE '%purge' AND kind NOT LIKE '%prune' AND kind NOT LIKE '%wake'
-		AND kind NOT IN ('blob.collect', 'backup.nightly')`)
+	metadata := "json(metadata)"
+	if s.server.DB.Engine == db.Postgres {
+		metadata = "metadata::text"
+	}
+	jobs, err := db.One(s.t.Context(), s.server.DB, db.Scalar[int], "SELECT count(*) FROM river_job WHERE "+metadata+` NOT LIKE '%"periodic"%'`)
 	if err != nil {
 		return nil, err
 	}
