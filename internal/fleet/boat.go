@@ -431,6 +431,19 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, verb s
 // CreateBoat adds a boat to an organization where the actor is a manager.
 func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account.OrgID, in BoatInput) (b Boat, err error) {
 	defer fault.Wrap(&err, "fleet.CreateBoat")
+	err = s.transactAgain(ctx, func(tx *db.Tx) error {
+		b, err = s.CreateBoatIn(ctx, tx, who, org, in)
+		return err
+	})
+	if err != nil {
+		return b, err
+	}
+	return s.boat(ctx, s.db, who, b.ID, account.Viewer)
+}
+
+// CreateBoatIn is CreateBoat within a transaction, for others who add something to
+// the boat in it. It is a Conflict when somebody else took the boat's slug meanwhile.
+func (s *Service) CreateBoatIn(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, in BoatInput) (b Boat, err error) {
 	if in.Name == nil {
 		return b, fault.Fields(fault.Field{Location: "body.name", Message: "a boat needs a name"})
 	}
@@ -440,27 +453,21 @@ func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account
 	if err := who.Require(org, account.Manager, "organization"); err != nil {
 		return b, err
 	}
-	err = s.transactAgain(ctx, func(tx *db.Tx) error {
-		b = Boat{ID: in.ID, OrgID: org, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Owners: []Owner{}, Uses: []Use{}}
-		if b.ID == "" {
-			b.ID = BoatID(db.NewID())
-		}
-		b.apply(in)
-		if b.Slug, err = freeSlug(ctx, tx, org, b.Name); err != nil {
-			return err
-		}
-		if err := insertBoat(ctx, tx, &b); err != nil {
-			return err
-		}
-		if err := replaceLists(ctx, tx, &b); err != nil {
-			return err
-		}
-		return s.tell(ctx, tx, who, "created", b)
-	})
-	if err != nil {
+	b = Boat{ID: in.ID, OrgID: org, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Owners: []Owner{}, Uses: []Use{}}
+	if b.ID == "" {
+		b.ID = BoatID(db.NewID())
+	}
+	b.apply(in)
+	if b.Slug, err = freeSlug(ctx, tx, org, b.Name); err != nil {
 		return b, err
 	}
-	return s.boat(ctx, s.db, who, b.ID, account.Viewer)
+	if err := insertBoat(ctx, tx, &b); err != nil {
+		return b, err
+	}
+	if err := replaceLists(ctx, tx, &b); err != nil {
+		return b, err
+	}
+	return b, s.tell(ctx, tx, who, "created", b)
 }
 
 // transactAgain repeats a transaction whose free slug somebody else took before

@@ -105,25 +105,31 @@ func (s *Service) Engines(ctx context.Context, who account.Actor, boat BoatID) (
 // CreateEngine adds an engine; members may.
 func (s *Service) CreateEngine(ctx context.Context, who account.Actor, boat BoatID, in EngineInput) (e Engine, err error) {
 	defer fault.Wrap(&err, "fleet.CreateEngine")
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
+		e, err = s.CreateEngineIn(ctx, tx, who, boat, in)
+		return err
+	})
+	return e, err
+}
+
+// CreateEngineIn is CreateEngine within a transaction.
+func (s *Service) CreateEngineIn(ctx context.Context, tx *db.Tx, who account.Actor, boat BoatID, in EngineInput) (e Engine, err error) {
 	if err := in.check(); err != nil {
 		return e, err
 	}
-	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		names, err := s.Names(ctx, tx, who, []BoatID{boat}, account.Member)
-		if err != nil {
-			return err
-		}
-		e = Engine{ID: EngineID(db.NewID()), BoatID: boat, CreatedAt: tx.Now(), UpdatedAt: tx.Now()}
-		e.apply(in)
-		_, err = tx.Exec(ctx, "INSERT INTO engines ("+engineColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-			e.ID, e.BoatID, e.Position, e.Maker, e.Model, e.SerialNumber, e.PowerKW, e.Fuel, e.Year, e.Hours, e.HoursOn, e.HoursSource,
-			db.Micros(e.CreatedAt), db.Micros(e.UpdatedAt))
-		if err != nil {
-			return err
-		}
-		return s.tellEngine(ctx, tx, who, "created", names[0].OrgID, e, in.reading())
-	})
-	return e, err
+	names, err := s.Names(ctx, tx, who, []BoatID{boat}, account.Member)
+	if err != nil {
+		return e, err
+	}
+	e = Engine{ID: EngineID(db.NewID()), BoatID: boat, CreatedAt: tx.Now(), UpdatedAt: tx.Now()}
+	e.apply(in)
+	_, err = tx.Exec(ctx, "INSERT INTO engines ("+engineColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		e.ID, e.BoatID, e.Position, e.Maker, e.Model, e.SerialNumber, e.PowerKW, e.Fuel, e.Year, e.Hours, e.HoursOn, e.HoursSource,
+		db.Micros(e.CreatedAt), db.Micros(e.UpdatedAt))
+	if err != nil {
+		return e, err
+	}
+	return e, s.tellEngine(ctx, tx, who, "created", names[0].OrgID, e, in.reading())
 }
 
 // UpdateEngine changes what is given; members may. New hours are also kept as
