@@ -53,6 +53,16 @@ Feature: A boat is offered everywhere as its record says, and what goes wrong is
     And YachtWorld with the broker's key is connected, and the key is never read back
     Then the boat's status at YachtWorld shows that price and status are others there
 
+  Scenario: What only the broker's inventory lists becomes a boat and a draft
+    Given a broker with a boat to sell
+    And a YachtWorld that knows the broker's key
+    And YachtWorld lists another boat for "189000.00 USD"
+    And YachtWorld with the broker's key is connected, and the key is never read back
+    When the broker imports what YachtWorld lists
+    Then the other boat is there once, with its engines, its picture and a draft for 189000 USD
+    When the broker imports what YachtWorld lists
+    Then the other boat is there once, with its engines, its picture and a draft for 189000 USD
+
   Scenario: The entry sheet lists fields in portal order
     Given a broker with a boat to sell
     When the broker publishes the boat for 395000 EUR

@@ -6,20 +6,22 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cucumber/godog"
 
 	"navidocs/internal/apptest"
 	"navidocs/internal/document"
+	"navidocs/internal/fleet"
+	"navidocs/internal/job"
 	"navidocs/internal/listing"
+	"navidocs/internal/listing/listingtest"
 	"navidocs/internal/testkit"
 )
 
@@ -34,11 +36,9 @@ type offering struct {
 	ref    string
 	sheet  string
 
-	yachtWorld *httptest.Server
-	mu         sync.Mutex // guards results
-	results    string     // what YachtWorld lists, as JSON
-
-	good, failing *taker
+	yachtWorld    *listingtest.Inventory
+	asked         int // how often the failing partner was before it failed
+	good, failing taker
 }
 
 func (w *world) mlsSteps(sc *godog.ScenarioContext) {
@@ -62,14 +62,17 @@ func (w *world) mlsSteps(sc *godog.ScenarioContext) {
 	sc.Step(`^YachtWorld with the broker's key is connected, and the key is never read back$`, o.connectsYachtWorld)
 	sc.Step(`^YachtWorld lists the boat for "([^"]*)" as "([^"]*)"$`, o.lists)
 	sc.Step(`^the boat's status at YachtWorld shows that price and status are others there$`, o.drifts)
+	sc.Step(`^YachtWorld lists another boat for "([^"]*)"$`, o.listsAnother)
+	sc.Step(`^the broker imports what YachtWorld lists$`, o.imports)
+	sc.Step(`^the other boat is there once, with its engines, its picture and a draft for (\d+) ([A-Z]+)$`, o.isDraft)
 	sc.Step(`^a partner that takes boats$`, func() (err error) { o.good, err = o.takes("Good partner"); return err })
 	sc.Step(`^a partner that answers 500 once it is connected$`, o.failsLater)
 	sc.Step(`^the daily run is due$`, o.daily)
 	sc.Step(`^the good partner has the boat$`, o.goodHas)
 	sc.Step(`^the boat's status at the failing partner is "failed" after 3 retries$`, o.failedAfterRetries)
 	sc.Step(`^the broker is told that the failing partner did not take the boat$`, o.isTold)
-	sc.Step(`^the failing partner answers again$`, func() error { o.failing.answer(http.StatusOK); return nil })
-	sc.Step(`^the boat's status at the failing partner is "published"$`, func() error { return o.comesTo(o.failing, "published") })
+	sc.Step(`^the failing partner answers again$`, func() error { o.failing.Fail(listingtest.None); return nil })
+	sc.Step(`^the boat's status at the failing partner is "published"$`, func() error { return o.comesTo(&o.failing, "published") })
 	sc.Step(`^the entry sheet has in this order: (.*)$`, o.sheetOrder)
 	sc.Step(`^it says the lengths in metres and in feet$`, o.sheetUnits)
 }
@@ -225,24 +228,8 @@ func (o *offering) isUnknown() error {
 	return nil
 }
 
-const brokersKey = "k3y-of-the-broker"
-
 func (o *offering) startsYachtWorld() error {
-	o.yachtWorld = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("key") != brokersKey {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		n := 0
-		if o.results != "" {
-			n = 1
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"numResults":%d,"results":[%s]}`, n, o.results) // the client's end
-	}))
-	o.t.Cleanup(o.yachtWorld.Close)
+	o.yachtWorld = listingtest.NewPlainInventory(o.t)
 	return nil
 }
 
@@ -262,14 +249,14 @@ func (o *offering) refusedBy(base, key string, status int) error {
 func (o *offering) silentYachtWorld() error {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close() // nothing listens there any more
-	return o.refusedBy(gone.URL, brokersKey, http.StatusServiceUnavailable)
+	return o.refusedBy(gone.URL, listingtest.Key, http.StatusServiceUnavailable)
 }
 
 func (o *offering) connectsYachtWorld() error {
-	a := o.captain.Want(http.StatusCreated, "POST", "/api/integrations/mls", map[string]string{"kind": "yachtworld", "url": o.yachtWorld.URL, "api_key": brokersKey})
+	a := o.captain.Want(http.StatusCreated, "POST", "/api/integrations/mls", map[string]string{"kind": "yachtworld", "url": o.yachtWorld.URL, "api_key": listingtest.Key})
 	a.Into(o.server, &o.portal)
 	for _, body := range [][]byte{a.Body, o.captain.Want(http.StatusOK, "GET", "/api/integrations/mls/"+string(o.portal.ID), nil).Body} {
-		if bytes.Contains(body, []byte(brokersKey)) {
+		if bytes.Contains(body, []byte(listingtest.Key)) {
 			return fmt.Errorf("the key is read back: %s", body)
 		}
 	}
@@ -277,12 +264,80 @@ func (o *offering) connectsYachtWorld() error {
 }
 
 func (o *offering) lists(price, status string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.results = fmt.Sprintf(`{"DocumentID":"4711","SalesStatus":%q,"Price":%q,"PriceHideInd":false,"MakeString":"AZIMUT","Model":"55S","ModelYear":2019,
-		"BoatName":"Calypso","BoatHullID":"IT-AZI55123A919","LengthOverall":"56.43 ft","BeamMeasure":"15.58 ft","TaxStatusCode":"Paid",
-		"BoatLocation":{"BoatCityName":"Palma","BoatCountryID":"ES"},"TotalEngineHoursNumeric":412,
-		"Images":[{"Priority":"0","Caption":"Bow","Uri":"https://example.org/1.jpg"}]}`, status, price)
+	x := listingtest.Listing("4711", "Calypso", price)
+	maps.Copy(x, map[string]any{
+		"SalesStatus": status, "MakeString": "AZIMUT", "Model": "55S", "ModelYear": 2019, "BoatHullID": "IT-AZI55123A919",
+		"NominalLength": nil, "LengthOverall": "56.43 ft", "NumberOfEngines": 1, "TotalEngineHoursNumeric": 412, "Engines": []any{},
+	})
+	o.yachtWorld.Set(x)
+	return nil
+}
+
+// listsAnother has YachtWorld show a boat with a picture of which nothing is known here.
+func (o *offering) listsAnother(price string) error {
+	pictures := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := png.Encode(w, image.NewGray(image.Rect(0, 0, 64, 48))); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	o.t.Cleanup(pictures.Close)
+	x := listingtest.Listing("4712", "Ondine", price)
+	x["Images"] = []map[string]any{{"Priority": 0, "Caption": "Bow", "Uri": pictures.URL + "/bow.png"}}
+	o.yachtWorld.Set(x)
+	return nil
+}
+
+// imports waits until the import has ended.
+func (o *offering) imports() error {
+	var j job.Status
+	o.captain.Want(http.StatusAccepted, "POST", "/api/integrations/mls/"+string(o.portal.ID)+"/import", map[string]any{}).Into(o.server, &j)
+	testkit.Eventually(o.t, func() error {
+		o.captain.Get("/api/jobs/"+j.ID, &j)
+		if j.Finished == nil {
+			return fmt.Errorf("it is %s", j.State)
+		}
+		return nil
+	})
+	if j.State != job.Completed {
+		return fmt.Errorf("it has %s: %s", j.State, j.Error)
+	}
+	return nil
+}
+
+// ondine are the boats of that name.
+func (o *offering) ondine() ([]fleet.Boat, error) {
+	var all []fleet.Boat
+	o.captain.Get("/api/boats?q=Ondine", &all)
+	if len(all) != 1 {
+		return all, fmt.Errorf("there are %d boats of that name", len(all))
+	}
+	return all, nil
+}
+
+func (o *offering) isDraft(price float64, currency string) error {
+	all, err := o.ondine()
+	if err != nil {
+		return err
+	}
+	boat := "/api/boats/" + string(all[0].ID)
+	var engines []fleet.Engine
+	o.captain.Get(boat+"/engines", &engines)
+	if len(engines) != 2 || engines[0].Hours == nil || *engines[0].Hours != 360 || engines[0].HoursSource != "YachtWorld" {
+		return fmt.Errorf("its engines are %+v", engines)
+	}
+	var l listing.Listing
+	o.captain.Get(boat+"/listing", &l)
+	if l.Status != listing.Draft || l.Price == nil || *l.Price != price || l.Currency != currency || l.Postings[0].Number != "4712" {
+		return fmt.Errorf("its listing is %+v", l)
+	}
+	testkit.Eventually(o.t, func() error {
+		var photos []document.Photo
+		o.captain.Get(boat+"/photos", &photos)
+		if len(photos) != 1 || photos[0].Caption != "Bow" {
+			return fmt.Errorf("its pictures are %+v", photos)
+		}
+		return nil
+	})
 	return nil
 }
 
@@ -335,53 +390,26 @@ func (o *offering) sheetUnits() error {
 
 // taker is a partner that is sent boats.
 type taker struct {
-	*httptest.Server
+	*listingtest.Partner
 
-	id     listing.ConnectionID
-	mu     sync.Mutex // guards what the server's goroutines use
-	status int
-	bodies []string
-}
-
-func (p *taker) answer(status int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.status = status
+	id listing.ConnectionID
 }
 
 // posts are the messages about a listing so far.
 func (p *taker) posts(ref string) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, body := range p.bodies {
-		n += b2i(strings.Contains(body, ref))
+	for _, body := range p.Messages() {
+		if strings.Contains(body, ref) {
+			n++
+		}
 	}
 	return n
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // takes connects a partner.
-func (o *offering) takes(name string) (*taker, error) {
-	p := &taker{status: http.StatusOK}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.bodies = append(p.bodies, string(body))
-		w.WriteHeader(p.status)
-	}))
-	o.t.Cleanup(p.Close)
+func (o *offering) takes(name string) (taker, error) {
+	p := taker{Partner: listingtest.NewPlainPartner(o.t)}
 	var c listing.Connection
-	o.captain.Post("/api/integrations/mls", map[string]string{"kind": "partner", "name": name, "url": p.URL + "/boats", "token": "t0ken-of-the-partner"}, &c)
+	o.captain.Post("/api/integrations/mls", map[string]string{"kind": "partner", "name": name, "url": p.URL + "/boats", "token": listingtest.Token}, &c)
 	p.id = c.ID
 	if c.Agreement != "needs an agreement with the portal" {
 		return p, fmt.Errorf("of the agreement it says %q", c.Agreement)
@@ -391,7 +419,8 @@ func (o *offering) takes(name string) (*taker, error) {
 
 func (o *offering) failsLater() (err error) {
 	o.failing, err = o.takes("Failing partner")
-	o.failing.answer(http.StatusInternalServerError)
+	o.asked = o.failing.Requests()
+	o.failing.Fail(listingtest.Broken)
 	return err
 }
 
@@ -410,7 +439,7 @@ func (o *offering) goodHas() error {
 	var l listing.Listing
 	o.captain.Get("/api/boats/"+o.boat+"/listing", &l)
 	o.ref = l.Ref
-	if err := o.comesTo(o.good, "published"); err != nil {
+	if err := o.comesTo(&o.good, "published"); err != nil {
 		return err
 	}
 	if n := o.good.posts(o.ref); n != 1 {
@@ -434,7 +463,7 @@ func (o *offering) failedAfterRetries() error {
 			return err
 		}
 	}
-	if n := o.failing.posts(o.ref); n != 4 {
+	if n := o.failing.Requests() - o.asked; n != 4 {
 		return fmt.Errorf("it was asked %d times", n)
 	}
 	return o.stands(o.failing.id, "failed")

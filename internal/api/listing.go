@@ -38,6 +38,11 @@ type portalPatch struct {
 	Body listing.ConnectionPatch
 }
 
+type portalImport struct {
+	ByID
+	Body *listing.Import `required:"false"`
+}
+
 type portalLog struct {
 	ByID
 	Paging
@@ -124,6 +129,15 @@ func (a *API) portalOperations(tag string) {
 	add(a, op{id: "delete-mls", method: http.MethodDelete, path: one, tag: tag, summary: "End a portal: the address of its feed is unknown at once"},
 		func(ctx context.Context, who account.Actor, in *change) (*body[listing.Connection], error) {
 			return answer(a.Listings.Disconnect(ctx, who, listing.ConnectionID(in.ID), in.version()))
+		})
+	add(a, op{id: "import-mls", method: http.MethodPost, path: one + "/import", tag: tag, status: http.StatusAccepted, summary: "Make boats and draft listings of what a broker's inventory shows and you do not have"},
+		func(ctx context.Context, who account.Actor, in *portalImport) (*resource[job.Status], error) {
+			var what listing.Import // all
+			if in.Body != nil {
+				what = *in.Body
+			}
+			s, err := a.Listings.Import(ctx, who, listing.ConnectionID(in.ID), what)
+			return &resource[job.Status]{Location: "/api/jobs/" + s.ID, Body: s}, err
 		})
 	add(a, op{id: "list-mls-log", method: http.MethodGet, path: one + "/log", tag: tag, summary: "What was done with the portal in 90 days, newest first"},
 		func(ctx context.Context, who account.Actor, in *portalLog) (*list[listing.Run], error) {

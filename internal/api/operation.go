@@ -128,7 +128,7 @@ var Permissions = map[string]Permission{
 	"get-listing": viewer, "put-listing": member, // to make it public: manager
 	"get-mls-status": viewer, "sync-mls": manager, "get-listing-sheet": member,
 	"list-mls": admin, "create-mls": {Role: account.Admin, Fresh: true}, "get-mls": admin, "update-mls": {Role: account.Admin, Fresh: true}, "delete-mls": admin,
-	"list-mls-log": admin, "get-openmarine": public, "get-feed-photo": public,
+	"list-mls-log": admin, "import-mls": admin, "get-openmarine": public, "get-feed-photo": public,
 
 	"list-feeds": signedIn, "create-feed": {Fresh: true}, "delete-feed": signedIn, "get-calendar": public,
 

@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -106,7 +107,9 @@ type fixture struct {
 
 func TestPermissionWalk(t *testing.T) {
 	t.Parallel()
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"results":[]}`) // whoever listens, or lists boats
+	}))
 	t.Cleanup(receiver.Close)
 	apptest.Each(t, apptest.Options{Settings: []string{"JWT_SECRET=" + jwtSecret, "EGRESS_ALLOW=127.0.0.1"}}, func(t *testing.T, s *apptest.Server) {
 		w := newWalk(t, s, receiver.URL)
@@ -294,7 +297,11 @@ func (w *walk) fixture(t *testing.T, words string) fixture {
 		for _, old := range w.portals() { // an organization has at most twenty
 			c.Want(http.StatusOK, "DELETE", "/api/integrations/mls/"+old, nil)
 		}
-		f.portal = id("/api/integrations/mls", map[string]string{"kind": "openmarine"})
+		portal := map[string]string{"kind": "openmarine"}
+		if named("/import") {
+			portal = map[string]string{"kind": "yachtworld", "url": w.receiver, "api_key": "key"}
+		}
+		f.portal = id("/api/integrations/mls", portal)
 	}
 	if named("/home-assistant") {
 		for _, old := range w.connections() {

@@ -26,7 +26,7 @@ func (a *App) newListings() error {
 	if err != nil {
 		return err
 	}
-	a.Listings = listing.New(a.DB, listing.Rooms{Accounts: a.Accounts, Boats: a.Boats, Events: a.Events, Jobs: a.Jobs, Store: a.Store}, client, a.formats(), listing.Config{
+	a.Listings = listing.New(a.DB, listing.Rooms{Accounts: a.Accounts, Boats: a.Boats, Documents: a.Documents, Events: a.Events, Jobs: a.Jobs, Store: a.Store}, client, a.formats(), listing.Config{
 		BaseURL: apiURL(c), Log: a.options.Log,
 		Keys: map[listing.Kind]listing.Key{
 			listing.YachtWorld: {Base: c.Integration.YachtWorldURL, Key: c.Integration.YachtWorldKey},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/money"
 )
 
 // faults collects what is wrong with an input.
@@ -115,7 +117,15 @@ func (in *Input) checkPrice(c *faults) {
 		c.add("currency", "a price needs its currency", nil)
 	case in.Currency != "" && err != nil:
 		c.add("currency", "must be a currency's three letters (ISO 4217), such as EUR", fault.Echo(in.Currency))
+	case in.Price != nil && !exact(*in.Price, in.Currency):
+		c.add("price", fmt.Sprintf("%s has %d decimals", in.Currency, money.Digits(in.Currency)), fmt.Sprint(*in.Price))
 	}
+}
+
+// exact says whether a currency has the decimals of a price, as far as a float tells.
+func exact(price float64, currency string) bool {
+	off := math.Abs(price - money.Major(money.Minor(price, currency), currency))
+	return off <= math.Pow10(-2-money.Digits(currency))+price*1e-15
 }
 
 func (in *Input) checkPlace(c *faults) {

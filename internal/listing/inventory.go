@@ -46,22 +46,31 @@ func (s *Service) inventory(ctx context.Context, c Connection) (all []item, err 
 
 // readBack compares what a portal shows with what we say.
 func (s *Service) readBack(ctx context.Context, c Connection, r *run) error {
-	all, err := s.inventory(ctx, c)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Unauthenticated):
-		reason := c.Name + " does not know the broker's key any more: give a new one"
-		r.Failed, r.Outcome, r.Message = 1, Broken, reason
-		return s.db.Transact(ctx, func(tx *db.Tx) error { return s.stop(ctx, tx, c, reason) })
-	case err != nil:
-		r.Failed, r.Outcome, r.Message = 1, Broken, fault.Message(err)
-		if fault.Is(err, fault.Internal) {
-			s.config.Log.Warn("a portal could not be read", "connection_id", c.ID, "error", err)
-		}
-		return nil
+	all, err := s.read(ctx, c, r)
+	if err != nil || r.Outcome == Broken {
+		return err
 	}
 	return s.db.Transact(ctx, func(tx *db.Tx) error { return s.drifted(ctx, tx, c, all, r) })
+}
+
+// read is what a portal shows. What the portal does wrong makes a broken run.
+func (s *Service) read(ctx context.Context, c Connection, r *run) ([]item, error) {
+	all, err := s.inventory(ctx, c)
+	switch {
+	case err == nil:
+		return all, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	r.Failed, r.Outcome, r.Message = 1, Broken, fault.Message(err)
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Unauthenticated) {
+		r.Message = c.Name + " does not know the broker's key any more: give a new one"
+		return nil, s.db.Transact(ctx, func(tx *db.Tx) error { return s.stop(ctx, tx, c, r.Message) })
+	}
+	if fault.Is(err, fault.Internal) {
+		s.config.Log.Warn("a portal could not be read", "connection_id", c.ID, "error", err)
+	}
+	return nil, nil
 }
 
 // drifted keeps of each listing where the portal says something else.
@@ -75,6 +84,7 @@ func (s *Service) drifted(ctx context.Context, tx *db.Tx, c Connection, all []it
 		return err
 	}
 	found, rest := match(ours, rows, all)
+	r.Matched, r.Unmatched = len(found), len(rest)
 	now := tx.Now()
 	for _, o := range ours {
 		e, known := rows[o.ID]
@@ -82,7 +92,6 @@ func (s *Service) drifted(ctx context.Context, tx *db.Tx, c Connection, all []it
 		theirs, there := found[o.ID]
 		switch {
 		case there:
-			r.Matched++
 			e.state, e.reference, e.drift = Published, theirs.id, Compare(o.at(""), theirs.advert)
 			if e.publishedAt == nil {
 				e.publishedAt = &now
@@ -98,7 +107,7 @@ func (s *Service) drifted(ctx context.Context, tx *db.Tx, c Connection, all []it
 			return err
 		}
 	}
-	if r.Unmatched = len(rest); r.Unmatched > 0 {
+	if len(rest) > 0 {
 		titles := make([]string, 0, len(rest))
 		for _, i := range rest {
 			titles = append(titles, i.title())

@@ -25,6 +25,7 @@ const (
 	Changed    Cause = "change"
 	Asked      Cause = "asked" // by a person
 	Registered Cause = "registered"
+	Imported   Cause = "import"
 )
 
 // WatchArgs ask for what has changed to be found, and the daily runs that are due.
@@ -68,6 +69,8 @@ func (s *Service) Jobs() []job.Work {
 			return s.Run(ctx, j.Args.ConnectionID, j.Args.Cause)
 		}),
 		job.Define(job.Options[SyncArgs]{Queue: Queue, Timeout: runFor, MaxAttempts: 3, Dead: s.syncDied}, s.syncBoat),
+		job.Define(job.Options[ImportArgs]{Queue: Queue, Timeout: runFor, MaxAttempts: 3, Dead: s.importDied}, s.importInventory),
+		job.Define(job.Options[PicturesArgs]{Queue: Queue, Timeout: runFor, MaxAttempts: 3}, s.fetchPictures),
 		job.Define(job.Options[PruneArgs]{Timeout: 10 * time.Minute}, func(ctx context.Context, _ *job.Job[PruneArgs]) error { return s.Prune(ctx) }),
 	}
 }

@@ -119,6 +119,12 @@ func TestThePriceThatIsGivenIsTheOneThatIsPublished(t *testing.T) {
 		if text := string(b.fetch(c).Body); strings.Count(text, ">20000000<") != 5 {
 			t.Error(text)
 		}
+		for code, price := range map[string]float64{"EUR": 1000.005, "JPY": 1000.5} {
+			in := offer(listing.Draft, price)
+			in.Currency = code
+			_, err := b.Put(t.Context(), b.ada, b.boat("Too fine in "+code).ID, in, "")
+			want(t, err, fault.Invalid, "body.price", "decimals")
+		}
 	})
 }
 

@@ -261,48 +261,53 @@ func (l *Listing) showsPrice(who account.Actor) bool {
 // actor read. Members may; to make it public, or no longer public, managers.
 func (s *Service) Put(ctx context.Context, who account.Actor, boat fleet.BoatID, in Input, at fleet.Version) (l Listing, err error) {
 	defer fault.Wrap(&err, "listing.Put %s", boat)
-	faults := in.check()
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		b, err := s.boats.BoatIn(ctx, tx, who, boat, account.Member)
 		if err != nil {
 			return err
 		}
-		before, err := load(ctx, tx, boat)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		fresh := fault.Is(err, fault.NotFound)
-		if !fresh {
-			if err := at.Check(before.UpdatedAt); err != nil {
-				return err
-			}
-		}
-		if err := mayPublish(who, b, before.Status, in.Status); err != nil {
-			return err
-		}
-		more, err := checkOn(ctx, tx, b, in)
-		if err != nil {
-			return err
-		}
-		if faults = append(faults, more...); len(faults) > 0 {
-			return fault.Fields(faults...)
-		}
-		l = before
-		if fresh {
-			l = Listing{ID: ID(db.NewID()), OrgID: b.OrgID, BoatID: b.ID, Ref: newRef(), CreatedAt: tx.Now()}
-		}
-		l.apply(in, tx.Now())
-		l.UpdatedAt = fleet.Touched(tx, before.UpdatedAt)
-		if err := write(ctx, tx, &l, fresh); err != nil {
-			return err
-		}
-		if err := s.audit(ctx, tx, who, verb(fresh), l); err != nil {
+		if l, err = s.put(ctx, tx, who, b, in, at); err != nil {
 			return err
 		}
 		l, err = s.shown(ctx, tx, who, l)
 		return err
 	})
 	return l, err
+}
+
+// put writes what is said of a boat that the actor may change.
+func (s *Service) put(ctx context.Context, tx *db.Tx, who account.Actor, b fleet.Boat, in Input, at fleet.Version) (l Listing, err error) {
+	before, err := load(ctx, tx, b.ID)
+	fresh := fault.Is(err, fault.NotFound)
+	if err != nil && !fresh {
+		return l, err
+	}
+	if !fresh {
+		if err := at.Check(before.UpdatedAt); err != nil {
+			return l, err
+		}
+	}
+	if err := mayPublish(who, b, before.Status, in.Status); err != nil {
+		return l, err
+	}
+	faults := in.check()
+	more, err := checkOn(ctx, tx, b, in)
+	if err != nil {
+		return l, err
+	}
+	if faults = append(faults, more...); len(faults) > 0 {
+		return l, fault.Fields(faults...)
+	}
+	l = before
+	if fresh {
+		l = Listing{ID: ID(db.NewID()), OrgID: b.OrgID, BoatID: b.ID, Ref: newRef(), CreatedAt: tx.Now()}
+	}
+	l.apply(in, tx.Now())
+	l.UpdatedAt = fleet.Touched(tx, before.UpdatedAt)
+	if err := write(ctx, tx, &l, fresh); err != nil {
+		return l, err
+	}
+	return l, s.audit(ctx, tx, who, verb(fresh), l)
 }
 
 func verb(fresh bool) string {

@@ -10,6 +10,7 @@ import (
 	"navidocs/internal/account"
 	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/egress"
 	"navidocs/internal/event"
 	"navidocs/internal/fleet"
@@ -76,24 +77,26 @@ type Config struct {
 
 // Rooms are the services that the package builds on.
 type Rooms struct {
-	Accounts *account.Service
-	Boats    *fleet.Service
-	Events   *event.Outbox
-	Jobs     *job.Queue
-	Store    blob.Store
+	Accounts  *account.Service
+	Boats     *fleet.Service
+	Documents *document.Service
+	Events    *event.Outbox
+	Jobs      *job.Queue
+	Store     blob.Store
 }
 
 // Service is the listings of one installation.
 type Service struct {
-	db       *db.DB
-	accounts *account.Service
-	boats    *fleet.Service
-	events   *event.Outbox
-	jobs     *job.Queue
-	store    blob.Store
-	client   *egress.Client
-	formats  Formats
-	config   Config
+	db        *db.DB
+	accounts  *account.Service
+	boats     *fleet.Service
+	documents *document.Service
+	events    *event.Outbox
+	jobs      *job.Queue
+	store     blob.Store
+	client    *egress.Client
+	formats   Formats
+	config    Config
 }
 
 // New makes the service.
@@ -106,7 +109,7 @@ func New(d *db.DB, r Rooms, client *egress.Client, f Formats, c Config) *Service
 		c.Jitter = jitter
 	}
 	return &Service{
-		db: d, accounts: r.Accounts, boats: r.Boats, events: r.Events, jobs: r.Jobs, store: r.Store,
+		db: d, accounts: r.Accounts, boats: r.Boats, documents: r.Documents, events: r.Events, jobs: r.Jobs, store: r.Store,
 		client: client, formats: f, config: c,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"navidocs/internal/account/accounttest"
 	"navidocs/internal/blob"
 	"navidocs/internal/db"
+	"navidocs/internal/document"
 	"navidocs/internal/egress"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
@@ -35,6 +36,8 @@ type bench struct {
 	db    *db.DB
 	clock *testkit.Clock
 	boats *fleet.Service
+	paper *document.Service
+	queue *job.Queue
 	store blob.Store
 	org   account.OrgID
 	ada   account.Actor // admin of org
@@ -47,7 +50,7 @@ type bench struct {
 func each(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	testkit.EachAt(t, start, func(t *testing.T, d *db.DB, clock *testkit.Clock) {
-		queue, err := job.New(d, job.Config{Log: slog.New(slog.DiscardHandler), LockPath: t.TempDir() + "/lock"})
+		queue, err := job.New(d, job.Config{Log: slog.New(slog.DiscardHandler), LockPath: t.TempDir() + "/lock", Workers: map[string]int{listing.Queue: 2}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,8 +65,9 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = store.Close() })
-		b := &bench{t: t, db: d, clock: clock, boats: fleet.New(d, accounts, events), store: store, portals: map[string]*portal{}, shelf: &shelf{key: "right"}}
-		b.Service = listing.New(d, listing.Rooms{Accounts: accounts, Boats: b.boats, Events: events, Jobs: queue, Store: store}, client, b.formats(), listing.Config{
+		b := &bench{t: t, db: d, clock: clock, boats: fleet.New(d, accounts, events), queue: queue, store: store, portals: map[string]*portal{}, shelf: &shelf{key: "right"}}
+		b.paper = document.New(d, store, accounts, b.boats, events, queue, nil, document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+		b.Service = listing.New(d, listing.Rooms{Accounts: accounts, Boats: b.boats, Documents: b.paper, Events: events, Jobs: queue, Store: store}, client, b.formats(), listing.Config{
 			BaseURL: "https://navidocs.example/", Jitter: func() float64 { return 0 },
 			Keys: map[listing.Kind]listing.Key{listing.BoatTrader: {Base: "https://127.0.0.1:9/trader", Key: "right"}},
 		})
@@ -242,6 +246,38 @@ func (b *bench) works() int {
 		}
 	}
 	return len(all)
+}
+
+// run works the queue until the test ends.
+func (b *bench) run() {
+	b.t.Helper()
+	b.queue.Register(b.Jobs()...)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- b.queue.Run(ctx) }()
+	b.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.t.Error(err)
+		}
+	})
+}
+
+// ends waits until a job has ended, and says what went wrong.
+func (b *bench) ends(id string) string {
+	b.t.Helper()
+	var x job.Status
+	testkit.Eventually(b.t, func() (err error) {
+		err = b.db.Transact(b.t.Context(), func(tx *db.Tx) error { x, err = job.Load(b.t.Context(), tx, id); return err })
+		if err == nil && x.Finished == nil {
+			err = fmt.Errorf("it is %s", x.State)
+		}
+		return err
+	})
+	if (x.State == job.Failed) != (x.Error != "") {
+		b.t.Errorf("it is %s: %s", x.State, x.Error)
+	}
+	return x.Error
 }
 
 // minute lets a minute go by, with what is done in it.

@@ -145,20 +145,25 @@ func (s *Service) Sync(ctx context.Context, who account.Actor, boat fleet.BoatID
 		if err != nil {
 			return err
 		}
-		id, err := job.Open(ctx, tx, job.Status{OrgID: string(names[0].OrgID), UserID: string(who.UserID), Kind: SyncArgs{}.Kind(), SubjectID: string(boat)})
+		x, err = begin(ctx, tx, job.Status{OrgID: string(names[0].OrgID), UserID: string(who.UserID), Kind: SyncArgs{}.Kind(), SubjectID: string(boat)})
 		if err != nil {
 			return err
 		}
-		if err := s.jobs.Enqueue(ctx, tx, SyncArgs{ListingID: l.ID, JobID: id}, Queue); err != nil {
-			return err
-		}
-		x, err = job.Load(ctx, tx, id)
-		if err != nil {
+		if err := s.jobs.Enqueue(ctx, tx, SyncArgs{ListingID: l.ID, JobID: x.ID}, Queue); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, who, "synced", l)
 	})
 	return x, err
+}
+
+// begin opens a job that a person waits for.
+func begin(ctx context.Context, tx *db.Tx, x job.Status) (job.Status, error) {
+	id, err := job.Open(ctx, tx, x)
+	if err != nil {
+		return x, err
+	}
+	return job.Load(ctx, tx, id)
 }
 
 // syncBoat works a Sync.
@@ -232,8 +237,12 @@ func (s *Service) syncWith(ctx context.Context, c Connection, id ID, r *run) err
 
 // syncDied records that a Sync was given up.
 func (s *Service) syncDied(ctx context.Context, j *job.Job[SyncArgs], cause error) error {
+	return s.died(ctx, j.Args.JobID, cause)
+}
+
+func (s *Service) died(ctx context.Context, id string, cause error) error {
 	if cause == nil {
 		cause = errors.New("given up")
 	}
-	return s.db.Transact(ctx, func(tx *db.Tx) error { return job.Close(ctx, tx, j.Args.JobID, fault.Message(cause)) })
+	return s.db.Transact(ctx, func(tx *db.Tx) error { return job.Close(ctx, tx, id, fault.Message(cause)) })
 }

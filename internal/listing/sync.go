@@ -132,9 +132,9 @@ func (e *entry) due(now time.Time) bool {
 // portal does wrong ends in the log and the listings' states; an error is ours.
 func (s *Service) Run(ctx context.Context, id ConnectionID, cause Cause) (err error) {
 	defer fault.Wrap(&err, "listing.Run %s", id)
-	c, err := db.One(ctx, s.db, scanConnection, selectConnection+" WHERE c.id = $1 AND c.status = $2 AND "+account.Existing("c.org_id"), id, Working)
+	c, err := s.working(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		return nil // ended or stopped meanwhile
+		return nil
 	}
 	if err != nil {
 		return err
@@ -152,6 +152,11 @@ func (s *Service) Run(ctx context.Context, id ConnectionID, cause Cause) (err er
 		return err
 	}
 	return s.logged(ctx, c, r)
+}
+
+// working is a connection that was neither ended nor stopped meanwhile.
+func (s *Service) working(ctx context.Context, id ConnectionID) (Connection, error) {
+	return db.One(ctx, s.db, scanConnection, selectConnection+" WHERE c.id = $1 AND c.status = $2 AND "+account.Existing("c.org_id"), id, Working)
 }
 
 // countFeed says of a feed what is in it: a portal fetches it by itself.

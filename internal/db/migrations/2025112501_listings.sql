@@ -109,6 +109,7 @@ CREATE TABLE mls_sync (
     failed BIGINT NOT NULL DEFAULT 0,
     matched BIGINT NOT NULL DEFAULT 0,
     unmatched BIGINT NOT NULL DEFAULT 0,
+    imported BIGINT NOT NULL DEFAULT 0,
     message TEXT NOT NULL DEFAULT '',
     at BIGINT NOT NULL
 );
