@@ -19,7 +19,7 @@ import (
 // changes too, or what the one leaves to be collected would slow the other.
 func TestNobodyLearnsByTheClockWhoHasAnAccount(t *testing.T) {
 	const accounts, each, low, high = 50, 4, 0.8, 1.25
-	s := apptest.New(t, apptest.Options{NoWorker: true})
+	s := apptest.New(t, apptest.Options{NoWorker: true, Dear: true})
 	for i := range accounts {
 		_, err := s.Accounts.CreateUser(t.Context(), account.NewUser{Registering: account.Registering{
 			Email: fmt.Sprintf("known-%02d@example.org", i), Password: apptest.Password, Name: "Ada",

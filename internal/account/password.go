@@ -21,21 +21,28 @@ import (
 //go:embed common_passwords.txt
 var commonPasswords string
 
-// argon2id parameters: OWASP password storage, m=19 MiB, t=2, p=1.
+// Cost is what the hash of a password takes, by argon2id.
+type Cost struct {
+	Memory uint32 // KiB
+	Time   uint32 // passes
+}
+
+// dear is what OWASP's password storage asks for: m=19 MiB, t=2, p=1.
+var dear = Cost{Memory: 19 * 1024, Time: 2}
+
 const (
-	argonTime   = 2
-	argonMemory = 19 * 1024 // KiB
-	argonLanes  = 1
-	argonKey    = 32
+	argonLanes = 1
+	argonKey   = 32
 )
 
 // hasher bounds how many hashes are computed at once: each takes 19 MiB.
 type hasher struct {
+	cost  Cost
 	slots chan struct{}
 	key   func(password, salt []byte, time, memory uint32, lanes uint8, size uint32) []byte
 }
 
-func newHasher(n int) *hasher { return &hasher{make(chan struct{}, n), argon2.IDKey} }
+func newHasher(n int, cost Cost) *hasher { return &hasher{cost, make(chan struct{}, n), argon2.IDKey} }
 
 func (h *hasher) derive(ctx context.Context, password string, salt []byte, time, memory uint32, lanes uint8, size uint32) ([]byte, error) {
 	select {
@@ -50,12 +57,12 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, time,
 // hash makes the PHC string of a password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := randomBytes(16)
-	key, err := h.derive(ctx, password, salt, argonTime, argonMemory, argonLanes, argonKey)
+	key, err := h.derive(ctx, password, salt, h.cost.Time, h.cost.Memory, argonLanes, argonKey)
 	if err != nil {
 		return "", err
 	}
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", argonMemory, argonTime, argonLanes,
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", h.cost.Memory, h.cost.Time, argonLanes,
 		b64.EncodeToString(salt), b64.EncodeToString(key)), nil
 }
 
@@ -66,7 +73,7 @@ func (h *hasher) matches(ctx context.Context, password, phc string) (bool, error
 	var lanes uint8
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
-		_, err := h.derive(ctx, password, make([]byte, 16), argonTime, argonMemory, argonLanes, argonKey)
+		_, err := h.derive(ctx, password, make([]byte, 16), h.cost.Time, h.cost.Memory, argonLanes, argonKey)
 		return false, err
 	}
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &lanes); err != nil {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/mail"
@@ -42,6 +43,8 @@ type Config struct {
 	// BaseURL is where people reach the application: links in mails begin with it.
 	BaseURL string
 	OIDC    OIDC
+	// PasswordCost is that of new hashes; zero means OWASP's. Less is for tests.
+	PasswordCost Cost
 	// Wait makes sign-ins wait that follow many failures; nil means by the clock.
 	Wait func(ctx context.Context, d time.Duration) error
 	Log  *slog.Logger
@@ -69,7 +72,7 @@ func New(d *db.DB, c Config) *Service {
 		c.Wait = wait
 	}
 	return &Service{
-		db: d, config: c, hasher: newHasher(4), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
+		db: d, config: c, hasher: newHasher(4, cmp.Or(c.PasswordCost, dear)), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
 		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
 	}
 }

@@ -28,7 +28,7 @@ func each(t *testing.T, change func(*Config), f func(t *testing.T, b *bench)) {
 	testkit.EachAt(t, start, func(t *testing.T, d *db.DB, clock *testkit.Clock) {
 		c := Config{
 			Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
-			AccessTTL: time.Hour, RefreshTTL: 7 * 24 * time.Hour, Registration: Anyone,
+			AccessTTL: time.Hour, RefreshTTL: 7 * 24 * time.Hour, Registration: Anyone, PasswordCost: Cost{Memory: 64, Time: 1},
 		}
 		if change != nil {
 			change(&c)

@@ -54,6 +54,8 @@ type Options struct {
 	Extract []string
 	// Wrap is what a request passes before its operation; nil for nothing.
 	Wrap func(http.Handler) http.Handler
+	// PasswordCost is that of new users' hashes; zero means OWASP's.
+	PasswordCost account.Cost
 	// CacheDir keeps what is compiled to read papers; "" means data/cache.
 	CacheDir string
 	// Now is the clock; nil means the machine's.
@@ -217,7 +219,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 	a.Accounts = account.New(a.DB, account.Config{
 		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		SessionIdle: c.Auth.SessionIdle, Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
-		BaseURL: baseURL(c), OIDC: oidc(c), Journal: backup.ErasureJournal(c),
+		BaseURL: baseURL(c), OIDC: oidc(c), PasswordCost: a.options.PasswordCost, Journal: backup.ErasureJournal(c),
 	})
 	a.Boats = fleet.New(a.DB, a.Accounts, a.Events)
 	reader := extract.New(extract.Options{

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/account/accounttest"
 	"navidocs/internal/app"
 	"navidocs/internal/config"
 	"navidocs/internal/document/extract"
@@ -56,6 +57,8 @@ type Options struct {
 	Wrap func(http.Handler) http.Handler
 	// Demo loads the demo data.
 	Demo bool
+	// Dear lets passwords cost what they cost people.
+	Dear bool
 }
 
 // Server is a running installation.
@@ -97,8 +100,12 @@ func Build(t testing.TB, o Options) *app.App {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cost := accounttest.Cheap
+	if o.Dear {
+		cost = account.Cost{}
+	}
 	a, err := app.New(t.Context(), app.Options{
-		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now, Wrap: o.Wrap,
+		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Now: o.Now, Wrap: o.Wrap, PasswordCost: cost,
 		Extract:  testkit.ExtractCommand("/usr/bin/env", childEnv+"=1", os.Args[0]),
 		CacheDir: filepath.Join(os.TempDir(), "navidocs-test-wazero"), // compiled once, not in every server
 	})

@@ -116,6 +116,13 @@ type BoatInput struct {
 	Uses           *[]Use   `json:"uses,omitempty"`
 }
 
+func (in *BoatInput) checkNew() error {
+	if in.Name == nil {
+		return fault.Fields(fault.Field{Location: "body.name", Message: "a boat needs a name"})
+	}
+	return in.check()
+}
+
 func (in *BoatInput) check() error {
 	var c checker
 	for _, f := range []struct {
@@ -431,6 +438,9 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, who account.Actor, verb s
 // CreateBoat adds a boat to an organization where the actor is a manager.
 func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account.OrgID, in BoatInput) (b Boat, err error) {
 	defer fault.Wrap(&err, "fleet.CreateBoat")
+	if err := in.checkNew(); err != nil {
+		return b, err
+	}
 	err = s.transactAgain(ctx, func(tx *db.Tx) error {
 		b, err = s.CreateBoatIn(ctx, tx, who, org, in)
 		return err
@@ -444,10 +454,7 @@ func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account
 // CreateBoatIn is CreateBoat within a transaction, for others who add something to
 // the boat in it. It is a Conflict when somebody else took the boat's slug meanwhile.
 func (s *Service) CreateBoatIn(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, in BoatInput) (b Boat, err error) {
-	if in.Name == nil {
-		return b, fault.Fields(fault.Field{Location: "body.name", Message: "a boat needs a name"})
-	}
-	if err := in.check(); err != nil {
+	if err := in.checkNew(); err != nil {
 		return b, err
 	}
 	if err := who.Require(org, account.Manager, "organization"); err != nil {

@@ -105,6 +105,9 @@ func (s *Service) Engines(ctx context.Context, who account.Actor, boat BoatID) (
 // CreateEngine adds an engine; members may.
 func (s *Service) CreateEngine(ctx context.Context, who account.Actor, boat BoatID, in EngineInput) (e Engine, err error) {
 	defer fault.Wrap(&err, "fleet.CreateEngine")
+	if err := in.check(); err != nil {
+		return e, err
+	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		e, err = s.CreateEngineIn(ctx, tx, who, boat, in)
 		return err

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/mem"
 )
 
 // The exit codes of our own; any other is the command's.
@@ -64,12 +69,13 @@ func run(ctx context.Context, args, environ []string, out io.Writer, services []
 		fmt.Fprintln(out, "usage: with -- command [argument]...")
 		return exitUsage
 	}
-	dir, err := makeDir()
+	dir, temp, err := makeDir()
 	if err != nil {
 		fmt.Fprintln(out, "with:", err)
 		return exitServer
 	}
 	defer os.RemoveAll(dir)
+	environ = append(environ, temp...)
 	s := startAll(ctx, services, environ, dir)
 	defer s.stop()
 	for _, note := range s.notes {
@@ -88,17 +94,41 @@ func run(ctx context.Context, args, environ []string, out io.Writer, services []
 }
 
 // makeDir makes a folder whose path is short enough for sockets and whose
-// sockets other users (the one PostgreSQL runs as) can reach.
-func makeDir() (string, error) {
+// sockets other users (the one PostgreSQL runs as) can reach. Where the machine has
+// enough memory it lies there, and temp has the command's temporary files in it too:
+// a commit that need not wait for the disk takes a microsecond and not four
+// milliseconds, and the tests make a hundred thousand. What the compiler writes stays
+// on the disk.
+func makeDir() (dir string, temp []string, err error) {
 	parent := os.TempDir()
-	if len(parent) > 40 {
+	memory := roomy(shared)
+	switch {
+	case memory:
+		parent = shared
+	case len(parent) > 40:
 		parent = "/tmp"
 	}
-	dir, err := os.MkdirTemp(parent, "navidocs-with-")
-	if err != nil {
-		return "", err
+	if dir, err = os.MkdirTemp(parent, "navidocs-with-"); err != nil || !memory {
+		return dir, nil, errors.Join(err, os.Chmod(dir, 0o711))
 	}
-	return dir, os.Chmod(dir, 0o711)
+	own := filepath.Join(dir, "tmp")
+	temp = []string{"TMPDIR=" + own, "GOTMPDIR=" + cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir())}
+	return dir, temp, errors.Join(os.Chmod(dir, 0o711), os.Mkdir(own, 0o711)) //nolint:gosec // PostgreSQL's user goes through both
+}
+
+// shared is where Linux keeps files in memory.
+const shared = "/dev/shm"
+
+// roomy says whether a folder is in memory, with eight gigabytes for files and as much
+// again for programs.
+func roomy(dir string) bool {
+	const least = 8 << 30
+	at, err := disk.Usage(dir)
+	if err != nil || at.Fstype != "tmpfs" || at.Free < least {
+		return false
+	}
+	has, err := mem.VirtualMemory()
+	return err == nil && has.Available >= 2*least
 }
 
 // started is what came of starting every service.

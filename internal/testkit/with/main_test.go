@@ -176,7 +176,7 @@ func TestASignalEndsCommandAndServers(t *testing.T) {
 // of the other packages will.
 func TestRealServers(t *testing.T) {
 	t.Parallel()
-	dir, err := makeDir()
+	dir, _, err := makeDir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestBrokenProgramsAreNoSkip(t *testing.T) {
 
 func TestTheFolderIsShortEnoughForSockets(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), strings.Repeat("long/", 20)))
-	dir, err := makeDir()
+	dir, _, err := makeDir()
 	if err != nil {
 		t.Fatal(err)
 	}
