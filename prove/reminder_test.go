@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"navidocs/internal/account"
+	"navidocs/internal/account/accounttest"
 	"navidocs/internal/blob"
 	"navidocs/internal/db"
 	"navidocs/internal/document"
