@@ -28,7 +28,7 @@ type Cost struct {
 }
 
 // dear is what OWASP's password storage asks for: m=19 MiB, t=2, p=1.
-var dear = Cost{Memory: 19 * 1024, Time: 2}
+func dear() Cost { return Cost{Memory: 19 * 1024, Time: 2} }
 
 const (
 	argonLanes = 1

@@ -8,7 +8,7 @@ import (
 
 func TestHashIsAPHCStringThatVerifies(t *testing.T) {
 	t.Parallel()
-	h := newHasher(2, dear)
+	h := newHasher(2, dear())
 	first, err := h.hash(t.Context(), password)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestHashIsAPHCStringThatVerifies(t *testing.T) {
 // How many hashes are computed at once is bounded; who waits may give up.
 func TestHashingWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
-	h := newHasher(1, dear)
+	h := newHasher(1, dear())
 	h.slots <- struct{}{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

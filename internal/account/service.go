@@ -72,7 +72,7 @@ func New(d *db.DB, c Config) *Service {
 		c.Wait = wait
 	}
 	return &Service{
-		db: d, config: c, hasher: newHasher(4, cmp.Or(c.PasswordCost, dear)), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
+		db: d, config: c, hasher: newHasher(4, cmp.Or(c.PasswordCost, dear())), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
 		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
 	}
 }

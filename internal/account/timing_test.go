@@ -47,7 +47,7 @@ func TestKnownAndUnknownAddressesCostTheSame(t *testing.T) {
 		s := New(counted, Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)), AccessTTL: time.Hour, RefreshTTL: time.Hour})
 		s.hasher.key = func(password, salt []byte, time, memory uint32, lanes uint8, size uint32) []byte {
 			w.add("hash")
-			if time != dear.Time || memory != dear.Memory || lanes != argonLanes || size != argonKey || len(salt) != 16 {
+			if time != dear().Time || memory != dear().Memory || lanes != argonLanes || size != argonKey || len(salt) != 16 {
 				w.add("a cheaper hash")
 			}
 			return argon2.IDKey(password, salt, time, memory, lanes, size)

@@ -100,7 +100,7 @@ func Build(t testing.TB, o Options) *app.App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cost := accounttest.Cheap
+	cost := accounttest.Cheap()
 	if o.Dear {
 		cost = account.Cost{}
 	}

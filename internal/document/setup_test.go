@@ -77,7 +77,7 @@ func setup(t *testing.T, d *db.DB, child string) *bench {
 	}
 	b := &bench{t: t, queue: queue, events: event.New(d, queue)}
 	b.accounts = account.New(d, account.Config{
-		PasswordCost: accounttest.Cheap,
+		PasswordCost: accounttest.Cheap(),
 		Secret:       []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
 		AccessTTL: time.Hour, RefreshTTL: time.Hour,
 	})

@@ -38,7 +38,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		}
 		events := event.New(d, queue)
 		queue.Register(events.Jobs()...)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap, Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
 		b := &bench{Service: New(d, accounts, events), t: t, clock: clock}
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.org = b.ada.Orgs(account.Admin)[0]

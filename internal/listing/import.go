@@ -120,15 +120,16 @@ func (s *Service) importAll(ctx context.Context, who account.Actor, c Connection
 		}
 	}
 	for n, i := range missing {
-		err := s.db.Transact(ctx, func(tx *db.Tx) error {
-			if err := s.bring(ctx, tx, who, c, i, a); err != nil {
+		brought := false
+		err := s.db.Transact(ctx, func(tx *db.Tx) (err error) {
+			if brought, err = s.bring(ctx, tx, who, c, i, a); err != nil {
 				return err
 			}
 			return job.Progress(ctx, tx, a.JobID, 100*(n+1)/(len(missing)+1))
 		})
 		switch {
 		case err == nil:
-			r.Imported++
+			r.Imported += b2i(brought)
 		case ctx.Err() != nil, fault.Is(err, fault.Internal), fault.Is(err, fault.Unavailable):
 			return err
 		default:
@@ -163,42 +164,42 @@ func (s *Service) missing(ctx context.Context, c Connection, all []item) ([]item
 }
 
 // bring makes a draft of a portal's listing, and a boat unless there is one that has
-// no listing yet.
-func (s *Service) bring(ctx context.Context, tx *db.Tx, who account.Actor, c Connection, i item, a ImportArgs) error {
+// no listing yet; false when it came meanwhile.
+func (s *Service) bring(ctx context.Context, tx *db.Tx, who account.Actor, c Connection, i item, a ImportArgs) (bool, error) {
 	// One after the other: what two people import at once comes once.
 	if _, err := tx.Exec(ctx, "UPDATE mls_connections SET name = name WHERE id = $1", c.ID); err != nil {
-		return err
+		return false, err
 	}
 	known, err := db.One(ctx, tx, db.Scalar[int], `SELECT count(*) FROM mls_listings e JOIN listings l ON l.id = e.listing_id
 		JOIN boats b ON b.id = l.boat_id AND b.deleted_at IS NULL WHERE e.connection_id = $1 AND e.reference = $2`, c.ID, i.id)
 	if err != nil || known > 0 {
-		return err
+		return false, err
 	}
 	in := draft(c, i, tx.Now())
 	id, err := unlisted(ctx, tx, c.OrgID, i.advert.Boat)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if id == "" {
 		if id, in.Engines, err = s.build(ctx, tx, who, c, i); err != nil {
-			return err
+			return false, err
 		}
 	}
 	b, err := s.boats.BoatIn(ctx, tx, who, id, account.Member)
 	if err != nil {
-		return err
+		return false, err
 	}
 	l, err := s.put(ctx, tx, who, b, in, "")
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := (&entry{connection: c.ID, listing: l.ID, state: Published, reference: i.id, publishedAt: new(tx.Now())}).store(ctx, tx); err != nil {
-		return err
+		return false, err
 	}
 	if a.WithoutPictures || len(i.advert.Images) == 0 {
-		return nil
+		return true, nil
 	}
-	return s.jobs.Enqueue(ctx, tx, PicturesArgs{
+	return true, s.jobs.Enqueue(ctx, tx, PicturesArgs{
 		ConnectionID: c.ID, ListingID: l.ID, UserID: who.UserID, Images: i.advert.Images[:min(len(i.advert.Images), maxPictures)],
 	}, Queue)
 }
@@ -234,7 +235,7 @@ func (s *Service) build(ctx context.Context, tx *db.Tx, who account.Actor, c Con
 	a := i.advert.Boat
 	b, err := s.boats.CreateBoatIn(ctx, tx, who, c.OrgID, fleet.BoatInput{
 		Name: text(name(i)), Make: text(a.Make), Model: text(a.Model), HIN: text(a.HIN), Year: a.ModelYear, BuildYear: a.BuildYear, RefitYear: a.RefitYear,
-		Class: text(a.Class), Designer: text(a.Designer), Builder: text(a.Builder), Flag: text(a.Flag), HullMaterial: text(a.HullMaterial),
+		Class: text(a.Class), Designer: text(a.Designer), Builder: text(a.Builder), Flag: new(country(a.Flag)), HullMaterial: text(a.HullMaterial),
 		LengthM: a.LengthM, LOAM: a.LOAM, LWLM: a.LWLM, BeamM: a.BeamM, DraftM: a.DraftMaxM, AirDraftM: a.AirDraftM, DisplacementKg: a.DisplacementKg,
 	})
 	if err != nil {
@@ -255,6 +256,14 @@ func (s *Service) build(ctx context.Context, tx *db.Tx, who account.Actor, c Con
 	return b.ID, kinds, nil
 }
 
+// country is a country's code, "" for what is none: portals have numbers there.
+func country(code string) string {
+	if countryForm.MatchString(code) {
+		return code
+	}
+	return ""
+}
+
 // name is what a boat is called whose listing may say no name.
 func name(i item) string {
 	b := i.advert.Boat
@@ -270,10 +279,10 @@ func draft(c Connection, i item, now time.Time) Input {
 	a, b := i.advert, i.advert.Boat
 	in := Input{
 		Status: Draft, Language: "en", NewUsed: "used", PriceHidden: a.PriceHidden, Tax: a.Tax, CoBrokerage: a.CoBrokerage,
-		Place:  Place{City: clip(a.Place.City, 200), Region: clip(a.Place.Region, 200), Country: a.Place.Country},
+		Place:  Place{City: clip(a.Place.City, 200), Region: clip(a.Place.Region, 200), Country: country(a.Place.Country)},
 		Broker: Broker{Company: clip(a.Broker.Company, 200), PartyID: clip(a.Broker.PartyID, 100)},
 		Boat: Specification{
-			Category: b.Category, HullForm: clip(b.HullForm, 200), Keel: clip(b.Keel, 200), LODM: b.LODM, DraftMinM: b.DraftMinM,
+			HullForm: clip(b.HullForm, 200), Keel: clip(b.Keel, 200), LODM: b.LODM, DraftMinM: b.DraftMinM,
 			DryWeightKg: b.DryWeightKg, BallastKg: b.BallastKg, GrossTonnage: b.GrossTonnage, FuelL: b.FuelL, WaterL: b.WaterL, HoldingL: b.HoldingL,
 			CruiseKn: b.CruiseKn, MaxKn: b.MaxKn, RangeNM: b.RangeNM, Cabins: b.Cabins, Berths: b.Berths, Heads: b.Heads,
 		},
@@ -281,6 +290,9 @@ func draft(c Connection, i item, now time.Time) Input {
 	}
 	if a.NewUsed == "new" {
 		in.NewUsed = "new"
+	}
+	if b.Category == "power" || b.Category == "sail" {
+		in.Boat.Category = b.Category
 	}
 	if a.Price != nil {
 		in.Price, in.Currency = new(money.Major(a.Price.Minor, a.Price.Currency)), a.Price.Currency

@@ -77,6 +77,9 @@ func TestWhatOnlyThePortalShowsIsBroughtIn(t *testing.T) {
 		known := shown("Thetis")
 		known.Boat.Make, known.Boat.Model, known.Boat.ModelYear = unlisted.Make, unlisted.Model, unlisted.Year
 		b.shelf.items["4"] = known
+		odd := b.shelf.items["3"] // which boats can do without
+		odd.Boat.Category, odd.Boat.Flag, odd.Place.Country = "pwc", "1A", "E"
+		b.shelf.items["3"] = odd
 		wrong := b.shelf.items["2"]
 		wrong.Boat.LOAM = new(9000.0)
 		b.shelf.items["2"] = wrong

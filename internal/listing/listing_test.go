@@ -45,7 +45,7 @@ func TestWhoMayPublishAndSeeThePrice(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		boat := b.boat("Calypso")
-		accounts := account.New(b.db, account.Config{PasswordCost: accounttest.Cheap, Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(b.db, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
 		as := map[account.Role]account.Actor{}
 		for _, role := range []account.Role{account.Viewer, account.Member, account.Manager} {
 			as[role] = accounttest.User(t, accounts, string(role)+"@example.org", b.org, role)

@@ -48,7 +48,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		}
 		events := event.New(d, queue)
 		queue.Register(events.Jobs()...)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap, Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
 		blobs := t.TempDir() + "/blobs"
 		store, err := blob.OpenDisk(blobs)
 		if err != nil {

@@ -12,7 +12,7 @@ const Password = "a long test passphrase"
 
 // Cheap is the cost of their passwords' hashes, which guard nothing: the real one is
 // a quarter of what all tests take.
-var Cheap = account.Cost{Memory: 64, Time: 1}
+func Cheap() account.Cost { return account.Cost{Memory: 64, Time: 1} }
 
 // User makes a user, with an organization of their own, or in one with a role,
 // and returns them as a command on the machine knows them.
