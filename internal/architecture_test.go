@@ -88,7 +88,7 @@ func imports() map[string]string {
 		"testkit/suite":          "testkit",
 		"testkit/figures":        "",
 		"testkit/faulty":         "cli",
-		"apptest":                "document/extract app api config db blob kv demo fault testkit " + services,
+		"apptest":                "document/extract app api config db blob kv demo fault testkit account/accounttest " + services,
 	}
 }
 
