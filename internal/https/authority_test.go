@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +24,12 @@ import (
 )
 
 const domain = "papers.boat.example"
+
+var sites atomic.Int64
+
+// newDomain is a name of its own: certmagic keeps what the authority is to be told in
+// one table of the process, by name.
+func newDomain() string { return fmt.Sprintf("papers-%d.boat.example", sites.Add(1)) }
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(dirEnv); dir != "" {
@@ -56,7 +64,7 @@ func setup(t *testing.T, validity time.Duration, change func(c *Config, ca *http
 	t.Helper()
 	s := &site{secure: listen(t), plain: listen(t)}
 	o := httpstest.Options{HTTPPort: port(s.plain), TLSPort: port(s.secure), Validity: validity}
-	s.config = Config{Domain: domain, Dir: filepath.Join(t.TempDir(), "certificates"), Secure: s.secure.Addr(), Plain: s.plain.Addr(), Log: slog.New(slog.DiscardHandler)}
+	s.config = Config{Domain: newDomain(), Dir: filepath.Join(t.TempDir(), "certificates"), Secure: s.secure.Addr(), Plain: s.plain.Addr(), Log: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&s.config, &o)
 	}
@@ -80,7 +88,7 @@ func (s *site) again(t *testing.T) *Certificates {
 func (s *site) serve(t *testing.T) {
 	t.Helper()
 	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
-	base := &url.URL{Scheme: "https", Host: domain}
+	base := &url.URL{Scheme: "https", Host: s.config.Domain}
 	secure := &http.Server{TLSConfig: s.TLS(), ErrorLog: quiet, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Proto)
 	})}
@@ -113,7 +121,7 @@ func (s *site) run(t *testing.T) (stop func()) {
 // shown is the certificate that a browser gets, which it verifies.
 func (s *site) shown(t *testing.T) (*x509.Certificate, error) {
 	t.Helper()
-	d := tls.Dialer{Config: &tls.Config{ServerName: domain, RootCAs: s.ca.Issued, NextProtos: []string{"h2"}}}
+	d := tls.Dialer{Config: &tls.Config{ServerName: s.config.Domain, RootCAs: s.ca.Issued, NextProtos: []string{"h2"}}}
 	c, err := d.DialContext(t.Context(), "tcp", s.secure.Addr().String())
 	if err != nil {
 		return nil, err
@@ -209,7 +217,7 @@ func TestTheNextProcessFindsTheCertificate(t *testing.T) {
 	if got := s.again(t).Leaf(); got == nil || !got.Equal(leaf) {
 		t.Errorf("started later: %v", got)
 	}
-	shown, err := before.source.certificate(&tls.ClientHelloInfo{ServerName: domain})
+	shown, err := before.source.certificate(&tls.ClientHelloInfo{ServerName: s.config.Domain})
 	if err != nil || !shown.Leaf.Equal(leaf) {
 		t.Errorf("started earlier: %v", err)
 	}
@@ -227,7 +235,7 @@ func TestATornCertificateIsObtainedAnew(t *testing.T) {
 	stop := s.run(t)
 	s.eventuallyShown(t, nil)
 	stop()
-	keys, err := filepath.Glob(filepath.Join(s.config.Dir, "certificates", "*", domain, "*.key"))
+	keys, err := filepath.Glob(filepath.Join(s.config.Dir, "certificates", "*", s.config.Domain, "*.key"))
 	if err != nil || len(keys) != 1 {
 		t.Fatal(keys, err)
 	}
@@ -240,8 +248,8 @@ func TestATornCertificateIsObtainedAnew(t *testing.T) {
 	}
 	s.run(t)
 	s.eventuallyHas(t)
-	if s.ca.Orders() < 2 { // more when a challenge was not met at once
-		t.Error("the half of a key was kept")
+	if s.ca.Orders() != 2 {
+		t.Errorf("%d orders", s.ca.Orders())
 	}
 }
 

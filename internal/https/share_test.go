@@ -32,16 +32,16 @@ func other(dir string) int {
 			}
 			fmt.Println(l[i].Addr())
 		}
-		var directory string
-		if _, err := fmt.Scanln(&directory); err != nil {
+		var directory, name string
+		if _, err := fmt.Scanln(&directory, &name); err != nil {
 			return err
 		}
-		c, err := New(context.Background(), Config{Domain: domain, Dir: dir, Directory: directory, Secure: l[0].Addr(), Plain: l[1].Addr(), Log: slog.New(slog.DiscardHandler)})
+		c, err := New(context.Background(), Config{Domain: name, Dir: dir, Directory: directory, Secure: l[0].Addr(), Plain: l[1].Addr(), Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
 		}
 		secure := &http.Server{TLSConfig: c.TLS(), ReadHeaderTimeout: time.Minute}
-		plain := &http.Server{Handler: c.Plain(&url.URL{Host: domain}), ReadHeaderTimeout: time.Minute}
+		plain := &http.Server{Handler: c.Plain(&url.URL{Host: name}), ReadHeaderTimeout: time.Minute}
 		go secure.ServeTLS(l[0], "", "") //nolint:errcheck // it ends with the process
 		go plain.Serve(l[1])             //nolint:errcheck // it ends with the process
 		fmt.Println("serves")
@@ -100,9 +100,9 @@ func TestAnotherProcessAnswersTheAuthority(t *testing.T) {
 			close(&o)
 			s := &site{ca: httpstest.New(t, o)}
 			s.config = Config{
-				Domain: domain, Dir: dir, Directory: s.ca.Directory, Roots: s.ca.Roots, Secure: at[0], Plain: at[1], Log: slog.New(slog.DiscardHandler),
+				Domain: newDomain(), Dir: dir, Directory: s.ca.Directory, Roots: s.ca.Roots, Secure: at[0], Plain: at[1], Log: slog.New(slog.DiscardHandler),
 			}
-			fmt.Fprintln(in, s.ca.Directory)
+			fmt.Fprintln(in, s.ca.Directory, s.config.Domain)
 			if got := line(); got != "serves" {
 				t.Fatal(got)
 			}
