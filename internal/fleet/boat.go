@@ -608,23 +608,41 @@ func (s *Service) hideEquipment(ctx context.Context, tx *db.Tx, id BoatID) error
 	return nil
 }
 
-// freeSlug makes a name for machines from a boat's name.
+// freeSlug makes a name for machines from a boat's name: the name itself, or with a
+// number that is free after one that is taken. It asks a dozen times where thousands
+// have the name.
 func freeSlug(ctx context.Context, q db.Querier, org account.OrgID, name string) (string, error) {
 	base := slug(name)
-	taken, err := db.Collect(ctx, q, db.Scalar[string], `SELECT slug FROM boats WHERE org_id = $1 AND (slug = $2 OR slug LIKE $3)`,
-		org, base, db.LikeEscape(base)+"-%")
-	if err != nil {
-		return "", err
+	numbered := func(n int) string {
+		if n == 1 {
+			return base
+		}
+		return fmt.Sprintf("%s-%d", base, n)
 	}
-	used := map[string]bool{}
-	for _, t := range taken {
-		used[t] = true
+	taken := func(n int) (bool, error) {
+		found, err := db.One(ctx, q, db.Scalar[int], "SELECT count(*) FROM boats WHERE org_id = $1 AND slug = $2", org, numbered(n))
+		return found > 0, err
 	}
-	free := base
-	for n := 2; used[free]; n++ {
-		free = fmt.Sprintf("%s-%d", base, n)
+	low, high := 0, 1
+	for {
+		if is, err := taken(high); err != nil {
+			return "", err
+		} else if !is {
+			break
+		}
+		low, high = high, 2*high
 	}
-	return free, nil
+	for high-low > 1 {
+		middle := (low + high) / 2
+		if is, err := taken(middle); err != nil {
+			return "", err
+		} else if is {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return numbered(high), nil
 }
 
 func slug(name string) string {
