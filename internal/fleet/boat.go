@@ -306,9 +306,12 @@ func scanBoat(r db.Row) (b Boat, err error) {
 	return b, err
 }
 
+// A number that is not there has no twin: without the CASE, all boats that lack it are read.
 const selectBoat = "SELECT " + boatColumns + `, created_at, updated_at, frozen_at,
-	EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.hin = boats.hin AND o.hin <> '' AND o.id <> boats.id AND o.deleted_at IS NULL),
-	EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.mmsi = boats.mmsi AND o.mmsi <> '' AND o.id <> boats.id AND o.deleted_at IS NULL)
+	CASE WHEN boats.hin = '' THEN FALSE ELSE
+		EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.hin = boats.hin AND o.id <> boats.id AND o.deleted_at IS NULL) END,
+	CASE WHEN boats.mmsi = '' THEN FALSE ELSE
+		EXISTS (SELECT 1 FROM boats o WHERE o.org_id = boats.org_id AND o.mmsi = boats.mmsi AND o.id <> boats.id AND o.deleted_at IS NULL) END
 	FROM boats`
 
 // Boat reads one; NotFound when it does not exist or is not the actor's.
