@@ -278,7 +278,7 @@ func (d *deploying) deploysBad(how string) error {
 }
 
 // watched is how long a release is watched: long enough for some hundred answers.
-const watched = "4s"
+const watched = "7s"
 
 func (d *deploying) deploys(fault string, more ...string) error {
 	path, err := d.release(fault)

@@ -25,6 +25,9 @@ const (
 	// span is the time over which the answers count, so that a burst of errors
 	// is seen however good the hour was.
 	span = 10 * time.Second
+	// settling is how long a server that has just begun to serve takes longer to
+	// answer: its caches are empty, and those who came while it took over wait.
+	settling = 2 * time.Second
 	// noticed is the share of errors that operators are told of after the first
 	// minute.
 	noticed = 0.01
@@ -44,7 +47,7 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 		for len(past) > 2 && now.at.Sub(past[1].at) >= span {
 			past = past[1:]
 		}
-		lately := now.Since(past[0].Sample)
+		lately := x.lately(past)
 		if x.gate.Judge(lately) != "" {
 			x.gate.Slack = x.slowdown(ctx) // others may have come to the machine meanwhile
 		}
@@ -63,6 +66,20 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 			return "", ctx.Err()
 		}
 	}
+}
+
+// lately is what was counted over the moments past, of how long answers took without
+// those of the settling.
+func (x *deploy) lately(past []moment) ops.Sample {
+	now := past[len(past)-1]
+	settled := x.promoted.at.Add(min(settling, x.Options.Watch/2))
+	from := slices.IndexFunc(past, func(m moment) bool { return !m.at.Before(settled) })
+	if from < 0 {
+		from = len(past) - 1
+	}
+	sample := now.Since(past[0].Sample)
+	sample.Short = now.Since(past[from].Sample).Short
+	return sample
 }
 
 // moment is what had been counted at an instant.

@@ -68,7 +68,7 @@ func fault() string {
 }
 
 // slowness is how much longer each answer of a slow release takes.
-const slowness = 800 * time.Millisecond
+const slowness = 600 * time.Millisecond
 
 var faults = map[string]func(http.Handler) http.Handler{
 	"smoke": func(next http.Handler) http.Handler {
