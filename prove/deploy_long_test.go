@@ -85,7 +85,7 @@ func (in *installation) fromAfar(how string, transport func() *http.Transport) {
 	u.mu.Unlock()
 	var all []time.Duration
 	for range *deploys {
-		run := in.deploy(in.release(), "6s")
+		run := in.deploy(in.release(), "15s")
 		all = append(all, run.Took())
 		t.Logf("longest request in each step: %s", u.stalls(run))
 	}

@@ -26,8 +26,9 @@ const (
 	// is seen however good the hour was.
 	span = 10 * time.Second
 	// settling is how long a server that has just begun to serve takes longer to
-	// answer: its caches are empty, and those who came while it took over wait.
-	settling = 2 * time.Second
+	// answer, at most a third of the watch: its caches are empty, everybody connects
+	// anew, and those who came while it took over wait.
+	settling = 5 * time.Second
 	// noticed is the share of errors that operators are told of after the first
 	// minute.
 	noticed = 0.01
@@ -72,7 +73,7 @@ func (x *deploy) watch(ctx context.Context) (string, error) {
 // those of the settling.
 func (x *deploy) lately(past []moment) ops.Sample {
 	now := past[len(past)-1]
-	settled := x.promoted.at.Add(min(settling, x.Options.Watch/2))
+	settled := x.promoted.at.Add(min(settling, x.Options.Watch/3))
 	from := slices.IndexFunc(past, func(m moment) bool { return !m.at.Before(settled) })
 	if from < 0 {
 		from = len(past) - 1

@@ -21,14 +21,14 @@ func TestTheFirstAnswersAreNotJudgedByTheirTime(t *testing.T) {
 	if got := x.lately(past); got.Requests != 100 || got.Errors != 2 || got.Short.Count() != 0 {
 		t.Errorf("after a second: %+v", got)
 	}
-	past = append(past, at(2, 150, 2), at(3, 190, 2))
+	past = append(past, at(5, 150, 2), at(6, 190, 2))
 	if got := x.lately(past); got.Requests != 190 || got.Short.Count() != 40 {
-		t.Errorf("after three: %+v", got)
+		t.Errorf("after six: %+v", got)
 	}
 	if got := x.lately(past[2:]); got.Requests != 40 || got.Short.Count() != 40 {
 		t.Errorf("later: %+v", got)
 	}
-	x.Options.Watch = 2 * time.Second // half of it is judged
+	x.Options.Watch = 3 * time.Second // two thirds of it are judged
 	if got := x.lately(past); got.Short.Count() != 90 {
 		t.Errorf("in a short watch: %+v", got)
 	}
