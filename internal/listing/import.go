@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -106,10 +105,11 @@ func (s *Service) importDied(ctx context.Context, j *job.Job[ImportArgs], cause 
 // importAll brings in what was asked for of an inventory, and compares the whole of
 // it again.
 func (s *Service) importAll(ctx context.Context, who account.Actor, c Connection, all []item, a ImportArgs, r *run) error {
-	missing, err := s.missing(ctx, c, all)
+	ours, rows, err := listed(ctx, s.db, c)
 	if err != nil {
 		return err
 	}
+	_, missing := match(ours, rows, all)
 	if len(a.Numbers) > 0 {
 		missing = slices.DeleteFunc(missing, func(i item) bool { return !slices.Contains(a.Numbers, i.id) })
 		for _, n := range a.Numbers {
@@ -147,20 +147,6 @@ func reasons(err error) string {
 		words = append(words, strings.TrimPrefix(f.Location, "body.")+" "+f.Message)
 	}
 	return cmp.Or(strings.Join(words, ", "), fault.Message(err))
-}
-
-// missing is what a portal shows and is no listing of ours.
-func (s *Service) missing(ctx context.Context, c Connection, all []item) ([]item, error) {
-	ours, err := offersOf(ctx, s.db, c.OrgID)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := entriesOf(ctx, s.db, c.ID)
-	if err != nil {
-		return nil, err
-	}
-	_, rest := match(ours, rows, all)
-	return rest, nil
 }
 
 // bring makes a draft of a portal's listing, and a boat unless there is one that has
@@ -266,12 +252,7 @@ func country(code string) string {
 
 // name is what a boat is called whose listing may say no name.
 func name(i item) string {
-	b := i.advert.Boat
-	words := []string{b.Make, b.Model}
-	if b.ModelYear != nil {
-		words = append(words, strconv.Itoa(*b.ModelYear))
-	}
-	return cmp.Or(strings.TrimSpace(b.Name), strings.TrimSpace(strings.Join(words, " ")), i.id)
+	return cmp.Or(strings.TrimSpace(i.advert.Boat.Name), i.kind(), i.id)
 }
 
 // draft is a listing as a portal shows it, that buyers are not told of here.

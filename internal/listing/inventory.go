@@ -17,14 +17,24 @@ type item struct {
 	advert Advert
 }
 
-// title is what people call an item.
-func (i item) title() string {
+// kind is an item's make, model and year, as far as they are told.
+func (i item) kind() string {
 	b := i.advert.Boat
 	year := ""
 	if b.ModelYear != nil {
 		year = strconv.Itoa(*b.ModelYear)
 	}
-	return fmt.Sprintf("%s (%s)", strings.Join(strings.Fields(strings.Join([]string{b.Make, b.Model, year, b.Name}, " ")), " "), i.id)
+	return oneLine(b.Make, b.Model, year)
+}
+
+// title is what people call an item.
+func (i item) title() string {
+	return fmt.Sprintf("%s (%s)", oneLine(i.kind(), i.advert.Boat.Name), i.id)
+}
+
+// oneLine is words with one space between them.
+func oneLine(words ...string) string {
+	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
 // inventory reads what a portal shows; Invalid when it does not know the key.
@@ -75,11 +85,7 @@ func (s *Service) read(ctx context.Context, c Connection, r *run) ([]item, error
 
 // drifted keeps of each listing where the portal says something else.
 func (s *Service) drifted(ctx context.Context, tx *db.Tx, c Connection, all []item, r *run) error {
-	ours, err := offersOf(ctx, tx, c.OrgID)
-	if err != nil {
-		return err
-	}
-	rows, err := entriesOf(ctx, tx, c.ID)
+	ours, rows, err := listed(ctx, tx, c)
 	if err != nil {
 		return err
 	}
@@ -115,6 +121,15 @@ func (s *Service) drifted(ctx context.Context, tx *db.Tx, c Connection, all []it
 		r.note("it also lists: " + strings.Join(titles, ", "))
 	}
 	return nil
+}
+
+// listed are our listings, and how they stand at a portal.
+func listed(ctx context.Context, q db.Querier, c Connection) (ours []*offer, rows map[ID]entry, err error) {
+	if ours, err = offersOf(ctx, q, c.OrgID); err != nil {
+		return nil, nil, err
+	}
+	rows, err = entriesOf(ctx, q, c.ID)
+	return ours, rows, err
 }
 
 // match finds which of a portal's listings is which of ours: by the portal's

@@ -39,8 +39,9 @@ type PicturesArgs struct {
 // Kind implements job.Args.
 func (PicturesArgs) Kind() string { return "listing.pictures" }
 
-// fetchPictures brings in a portal's pictures of a boat as photos, in their order. Done again it adds none twice. What cannot be
-// had is named in the log, and stops no other.
+// fetchPictures brings in a portal's pictures of a boat as photos, in their order.
+// Done again it adds none twice. What cannot be had is named in the log, and stops no
+// other.
 func (s *Service) fetchPictures(ctx context.Context, j *job.Job[PicturesArgs]) error {
 	c, err := s.working(ctx, j.Args.ConnectionID)
 	if err != nil {

@@ -77,11 +77,7 @@ func (s *Service) compare(ctx context.Context, tx *db.Tx, c Connection, again bo
 	if err != nil {
 		return false, err
 	}
-	all, err := offersOf(ctx, tx, c.OrgID)
-	if err != nil {
-		return false, err
-	}
-	rows, err := entriesOf(ctx, tx, c.ID)
+	all, rows, err := listed(ctx, tx, c)
 	if err != nil {
 		return false, err
 	}
