@@ -97,15 +97,7 @@ func setup(t *testing.T, d *db.DB, child string) *bench {
 // run works the queue until the test ends.
 func (b *bench) run() {
 	b.t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- b.queue.Run(ctx) }()
-	b.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			b.t.Error(err)
-		}
-	})
+	testkit.Work(b.t, b.queue)
 }
 
 func (b *bench) user(email string, org account.OrgID, role account.Role) account.Actor {

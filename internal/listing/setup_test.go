@@ -252,15 +252,7 @@ func (b *bench) works() int {
 func (b *bench) run() {
 	b.t.Helper()
 	b.queue.Register(b.Jobs()...)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- b.queue.Run(ctx) }()
-	b.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			b.t.Error(err)
-		}
-	})
+	testkit.Work(b.t, b.queue)
 }
 
 // ends waits until a job has ended, and says what went wrong.

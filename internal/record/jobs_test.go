@@ -2,7 +2,6 @@ package record_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"fmt"
 	"io"
@@ -20,15 +19,7 @@ import (
 // run works the queue until the test ends.
 func (b *bench) run() {
 	b.t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(b.t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- b.queue.Run(ctx) }()
-	b.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			b.t.Error(err)
-		}
-	})
+	testkit.Work(b.t, b.queue)
 }
 
 func TestAnExportIsKeptForAWeek(t *testing.T) {

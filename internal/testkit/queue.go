@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -21,4 +22,18 @@ func Scheduled(t testing.TB, q *job.Queue) (e job.Entry) {
 		return err
 	})
 	return e
+}
+
+// Work works a queue until the test ends.
+func Work(t testing.TB, q *job.Queue) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
