@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -25,10 +26,11 @@ type conns struct {
 
 // conn is one open connection.
 type conn struct {
-	two   atomic.Bool // speaks HTTP/2
-	busy  bool        // has a request in hand
-	left  bool        // is left to the server's shutdown
-	timer *time.Timer // closes it when it stays idle in the drain
+	ctx   context.Context        // of its requests
+	two   atomic.Pointer[framed] // when it speaks HTTP/2
+	busy  bool                   // has a request in hand
+	left  bool                   // is left to the server's shutdown
+	timer *time.Timer            // closes it when it stays idle in the drain
 }
 
 type connKey struct{}
@@ -46,7 +48,7 @@ func (c *conns) attach(base context.Context, s *http.Server) {
 		if connContext != nil {
 			ctx = connContext(ctx, nc)
 		}
-		return context.WithValue(ctx, connKey{}, c.add(nc))
+		return c.add(ctx, nc).ctx
 	}
 	s.ConnState = func(nc net.Conn, to http.ConnState) {
 		if state != nil {
@@ -54,16 +56,20 @@ func (c *conns) attach(base context.Context, s *http.Server) {
 		}
 		c.moved(nc, to)
 	}
+	h := newH2(base, s)
+	s.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+		"h2": func(_ *http.Server, tc *tls.Conn, _ http.Handler) { c.second(h, tc) },
+	}
 }
 
 // serve passes a request on. In the drain its answer says that it is the last
-// one of its connection; for HTTP/2 the server makes a GOAWAY of that, and the
-// client itself sends elsewhere what it had sent and is not in hand yet.
+// one of its connection. For HTTP/2 the server would make of that the GOAWAY
+// that loses what is on its way.
 func (c *conns) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if k, ok := r.Context().Value(connKey{}).(*conn); ok && r.ProtoMajor == 2 {
-		k.two.Store(true)
-	}
-	if c.draining.Load() {
+	k, _ := r.Context().Value(connKey{}).(*conn)
+	if f := k.two.Load(); f != nil {
+		r.TLS = f.tls
+	} else if c.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}
 	c.handlers(1)
@@ -86,12 +92,27 @@ func (c *conns) tell() {
 	}
 }
 
-func (c *conns) add(nc net.Conn) *conn {
+func (c *conns) add(ctx context.Context, nc net.Conn) *conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := &conn{}
+	k.ctx = context.WithValue(ctx, connKey{}, k)
 	c.open[nc] = k
 	return k
+}
+
+// second gives a connection that speaks HTTP/2 to who serves it.
+func (c *conns) second(h *h2, tc *tls.Conn) {
+	c.mu.Lock()
+	k := c.open[tc]
+	f := newFramed(k.ctx, tc)
+	k.two.Store(f)
+	leave := c.draining.Load()
+	c.mu.Unlock()
+	if leave {
+		f.leaving = true
+	}
+	h.serve(f)
 }
 
 // moved is told what becomes of a connection.
@@ -131,8 +152,8 @@ func (c *conns) watch(nc net.Conn, k *conn) {
 	timer = time.AfterFunc(c.idle, func() {
 		c.mu.Lock()
 		idle := k.timer == timer
-		if two := k.two.Load(); idle && two {
-			// Only the server's shutdown can say GOAWAY to it.
+		if idle && k.two.Load() != nil {
+			// It has been asked to leave; the rest is the server's shutdown.
 			k.left, idle = true, false
 			c.left++
 			c.tell()
@@ -145,12 +166,16 @@ func (c *conns) watch(nc net.Conn, k *conn) {
 	k.timer = timer
 }
 
-// drain makes every answer from now on the last one of its connection.
+// drain makes every answer from now on the last one of its connection, or asks
+// its client to leave it.
 func (c *conns) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.draining.Store(true)
 	for nc, k := range c.open {
+		if f := k.two.Load(); f != nil {
+			go f.leave() // it waits for a client that does not read, until the connection ends
+		}
 		if !k.busy {
 			c.watch(nc, k)
 		}

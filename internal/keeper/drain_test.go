@@ -18,24 +18,27 @@ import (
 )
 
 // starter starts a server on a listener and returns how it is stopped.
-type starter func(t *testing.T, l net.Listener) (stop func() error)
+type starter func(t *testing.T, l net.Listener, s *http.Server) (stop func() error)
 
 // ours drains.
-func ours(t *testing.T, l net.Listener) func() error {
+func ours(t *testing.T, l net.Listener, s *http.Server) func() error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	p := keeper.Process{Listener: l, Server: answering(echo), Log: slog.New(slog.DiscardHandler)}
+	p := keeper.Process{Listener: l, Server: s, Log: slog.New(slog.DiscardHandler), Limits: keeper.Limits{Idle: time.Second}}
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	return func() error { cancel(); return <-ended }
 }
 
 // plain is http.Server as it comes.
-func plain(t *testing.T, l net.Listener) func() error {
+func plain(t *testing.T, l net.Listener, s *http.Server) func() error {
 	t.Helper()
-	s := answering(echo)
+	serve := s.Serve
+	if s.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
+	go func() { ended <- serve(l) }()
 	return func() error {
 		err := s.Shutdown(context.WithoutCancel(t.Context()))
 		if serr := <-ended; !errors.Is(serr, http.ErrServerClosed) {
@@ -45,39 +48,58 @@ func plain(t *testing.T, l net.Listener) func() error {
 	}
 }
 
-// takeOver lets servers follow each other on one socket, far from clients that
-// never ask twice, and counts.
-func takeOver(t *testing.T, rounds int, start starter) map[string]*tally {
+// kind is a way to ask, of so many clients.
+type kind struct {
+	clients   int
+	transport func() *http.Transport
+}
+
+// takeOver lets servers follow each other on one socket, without and with TLS,
+// far from clients that never ask twice, and judges what they counted.
+func takeOver(t *testing.T, rounds int, start starter, judge func(t *testing.T, tallies map[string]*tally)) {
 	t.Helper()
-	socket := listen(t)
-	stop := start(t, share(t, socket))
-	c := &crowd{t: t, url: "http://" + testkit.Distant(t, socket.Addr().String())}
-	shared := two()
-	tallies := map[string]*tally{
-		"HTTP/1.1 kept alive":     c.come(16, keepAlive, false),
-		"a new connection each":   c.come(8, newEachTime, false),
-		"HTTP/2 one at a time":    c.come(8, two, false),
-		"HTTP/2 sixteen together": c.come(16, func() *http.Transport { return shared }, true),
+	shared := overTLS("h2", nil)()
+	for scheme, c := range map[string]struct {
+		server func(http.HandlerFunc) *http.Server
+		kinds  map[string]kind
+	}{
+		"http": {answering, map[string]kind{"HTTP/1.1 kept alive": {16, keepAlive}, "a new connection each": {8, newEachTime}}},
+		"https": {secured, map[string]kind{
+			"HTTP/2 one at a time":    {8, overTLS("h2", nil)},
+			"HTTP/2 sixteen together": {16, func() *http.Transport { return shared }},
+			"HTTP/1.1 kept alive":     {8, overTLS("h1", nil)},
+		}},
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			socket := listen(t)
+			stop := start(t, share(t, socket), c.server(echo))
+			far := &crowd{t: t, url: scheme + "://" + testkit.Distant(t, socket.Addr().String())}
+			tallies := map[string]*tally{}
+			for name, k := range c.kinds {
+				tallies[name] = far.come(k.clients, k.transport)
+			}
+			defer far.leave()
+			for range rounds {
+				busy(t, tallies)
+				next := start(t, share(t, socket), c.server(echo))
+				begun := time.Now()
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(begun); took > 10*time.Second {
+					t.Errorf("a stop took %s", took)
+				}
+				stop = next
+			}
+			busy(t, tallies)
+			far.leave()
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			judge(t, tallies)
+		})
 	}
-	defer c.leave()
-	for range rounds {
-		busy(t, tallies)
-		next := start(t, share(t, socket))
-		begun := time.Now()
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-		if took := time.Since(begun); took > 10*time.Second {
-			t.Errorf("a stop took %s", took)
-		}
-		stop = next
-	}
-	busy(t, tallies)
-	c.leave()
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	return tallies
 }
 
 // busy waits until all kinds of clients have asked again and again.
@@ -96,34 +118,36 @@ func busy(t *testing.T, tallies map[string]*tally) {
 
 // The promise of the package: servers that replace each other on one socket,
 // under load, at a round trip of 40 to 80 ms, lose nothing. Plain Shutdown does.
-//
-// HTTP/2: what a client has under way when it reads the GOAWAY is refused
-// untouched and sent anew by the client's transport, as RFC 9113 (6.8) has it;
-// only for the sixteen that share a connection the transport is given the means.
 func TestStopUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	for kind, a := range takeOver(t, 5, ours) {
-		if asked += a.asked; a.failures > 0 {
-			t.Errorf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
+	takeOver(t, 5, ours, func(t *testing.T, tallies map[string]*tally) {
+		t.Helper()
+		asked := 0
+		for kind, a := range tallies {
+			if asked += a.asked; a.failures > 0 {
+				t.Errorf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
+			}
 		}
-	}
-	if !t.Failed() {
-		t.Logf("PROVED: 5 stops under load, clients that never ask twice at 40 to 80 ms: 0 of %d requests failed", asked)
-	}
+		if !t.Failed() {
+			t.Logf("PROVED: 5 stops under load, clients that never ask twice at 40 to 80 ms: 0 of %d requests failed", asked)
+		}
+	})
 }
 
 func TestPlainShutdownLosesRequests(t *testing.T) {
 	t.Parallel()
-	asked, failed := 0, 0
-	for kind, a := range takeOver(t, 3, plain) {
-		asked, failed = asked+a.asked, failed+a.failures
-		t.Logf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
-	}
-	if failed == 0 {
-		t.Error("http.Server.Shutdown lost nothing: the proof beside this one proves nothing")
-	}
-	t.Logf("PROVED: 3 stops by http.Server.Shutdown alone, the same clients: %d of %d requests failed", failed, asked)
+	takeOver(t, 3, plain, func(t *testing.T, tallies map[string]*tally) {
+		t.Helper()
+		asked, failed := 0, 0
+		for kind, a := range tallies {
+			asked, failed = asked+a.asked, failed+a.failures
+			t.Logf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
+		}
+		if failed == 0 {
+			t.Error("http.Server.Shutdown lost nothing: the proof beside this one proves nothing")
+		}
+		t.Logf("PROVED: 3 stops by http.Server.Shutdown alone, the same clients: %d of %d requests failed", failed, asked)
+	})
 }
 
 // queued is a listener that accepts nobody until it is told to stop.

@@ -3,9 +3,15 @@ package keeper_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	cryptorand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -75,14 +81,14 @@ type crowd struct {
 
 // come adds clients. How they reach the server is the transport's matter; each
 // asks by POST, which is never sent twice.
-func (c *crowd) come(n int, transport func() *http.Transport, repeatable bool) *tally {
+func (c *crowd) come(n int, transport func() *http.Transport) *tally {
 	a := &tally{failed: map[string]int{}}
 	for range n {
 		c.all.Go(func() {
 			tr := transport()
 			defer tr.CloseIdleConnections()
 			for !c.stop.Load() {
-				a.add(ask(c.t.Context(), tr, c.url, repeatable))
+				a.add(ask(c.t.Context(), tr, c.url))
 				time.Sleep(rand.N(30 * time.Millisecond)) // idle, as people are
 			}
 		})
@@ -97,16 +103,14 @@ func (c *crowd) leave() {
 
 const question = "is anybody there?"
 
-func ask(ctx context.Context, tr *http.Transport, url string, repeatable bool) error {
+func ask(ctx context.Context, tr *http.Transport, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(question)))
 	if err != nil {
 		return err
 	}
-	if !repeatable {
-		req.GetBody = nil // the transport cannot send it again behind our back
-	}
+	req.GetBody = nil // the transport cannot send it again behind our back
 	res, err := tr.RoundTrip(req)
 	if err != nil {
 		if operation, ok := errors.AsType[*net.OpError](err); ok {
@@ -125,25 +129,51 @@ func ask(ctx context.Context, tr *http.Transport, url string, repeatable bool) e
 	return nil
 }
 
-// The three ways to a server.
+// The ways to a server.
 
 func keepAlive() *http.Transport { return &http.Transport{} }
 
 func newEachTime() *http.Transport { return &http.Transport{DisableKeepAlives: true} }
 
-func two() *http.Transport {
-	tr := &http.Transport{Protocols: new(http.Protocols)}
-	tr.Protocols.SetUnencryptedHTTP2(true)
-	return tr
+func overTLS(protocol string, change func(tr *http.Transport)) func() *http.Transport {
+	return func() *http.Transport {
+		tr := &http.Transport{
+			Protocols:       new(http.Protocols),
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // each release has its own
+		}
+		tr.Protocols.SetHTTP1(protocol == "h1")
+		tr.Protocols.SetHTTP2(protocol == "h2")
+		if change != nil {
+			change(tr)
+		}
+		return tr
+	}
 }
 
-// answering is a server that speaks all three.
 func answering(h http.HandlerFunc) *http.Server {
-	s := &http.Server{Handler: h, Protocols: new(http.Protocols), ReadHeaderTimeout: 10 * time.Second}
-	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+}
+
+// secured is one that speaks TLS, and HTTP/2 where clients can.
+func secured(h http.HandlerFunc) *http.Server {
+	s := answering(h)
+	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate()}, MinVersion: tls.VersionTLS12}
 	return s
 }
+
+// certificate is one that nobody has signed.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"toy.example"}, NotAfter: time.Unix(1<<33, 0)}
+	der, err := x509.CreateCertificate(cryptorand.Reader, form, form, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+})
 
 func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, r.Body) // who asked counts what came

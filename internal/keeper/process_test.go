@@ -3,13 +3,11 @@ package keeper_test
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -248,19 +246,38 @@ func TestLimitsAreTheCallers(t *testing.T) {
 func TestIdleHTTP2IsSentAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := begin(t, echo, nil)
-		tr := two()
-		tr.DialContext = p.dial
-		defer tr.CloseIdleConnections()
-		if err := ask(t.Context(), tr, "http://x", false); err != nil {
-			t.Fatal(err)
+		p := begin(t, echo, func(p *process) { p.Server = secured(echo) })
+		c := p.second(t)
+		c.answered(1)
+		begun := time.Now()
+		p.stop()
+		c.wants("GOAWAY 2147483647", "GOAWAY 1", "EOF")
+		if err := <-p.ended; err != nil {
+			t.Error(err)
 		}
-		took, err := p.took()
-		if took < 5*time.Second || took > 8*time.Second || err != nil {
-			t.Error(took, err)
+		if took := time.Since(begun); took < 5*time.Second || took > 8*time.Second {
+			t.Error(took)
 		}
-		if err := ask(t.Context(), tr, "http://x", false); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("the client did not leave its connection: %v", err)
+	})
+}
+
+// A client that is asked to leave still gets the answer to what it had sent
+// before it read that.
+func TestWhatIsOnItsWayIsAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := begin(t, echo, func(p *process) { p.Server = secured(echo) })
+		c := p.second(t)
+		c.answered(1)
+		p.stop()
+		c.wants("GOAWAY 2147483647")
+		time.Sleep(time.Second)
+		c.answered(3)
+		time.Sleep(4 * time.Second)
+		c.answered(5)
+		c.Close()
+		if err := <-p.ended; err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -413,22 +430,16 @@ func TestServerThatFailsDrains(t *testing.T) {
 // With a TLSConfig the server speaks HTTPS, and HTTP/2 where clients can.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	lender := httptest.NewTLSServer(http.NotFoundHandler()) // of a certificate, and a client that trusts it
-	defer lender.Close()
-	s := answering(echo)
-	s.TLSConfig = &tls.Config{Certificates: lender.TLS.Certificates, MinVersion: tls.VersionTLS12}
-	s.Protocols.SetHTTP2(true)
+	s := secured(echo)
 	l := listen(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	p := keeper.Process{Listener: l, Server: s, Log: slog.New(slog.DiscardHandler)}
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
-	for _, protocol := range []string{"h2", "http/1.1"} {
-		tr := lender.Client().Transport.(*http.Transport).Clone()
-		tr.TLSClientConfig.NextProtos = []string{protocol}
-		tr.ForceAttemptHTTP2 = protocol == "h2"
-		if err := ask(t.Context(), tr, "https://"+l.Addr().String(), false); err != nil {
+	for _, protocol := range []string{"h2", "h1"} {
+		tr := overTLS(protocol, nil)()
+		if err := ask(t.Context(), tr, "https://"+l.Addr().String()); err != nil {
 			t.Error(protocol, err)
 		}
 		tr.CloseIdleConnections()

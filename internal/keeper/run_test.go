@@ -301,12 +301,11 @@ func TestReleasesUnderLoad(t *testing.T) {
 	k := keep(t, newHome(t), nil)
 	c := &crowd{t: t, url: "http://" + testkit.Distant(t, k.address)}
 	tallies := map[string]*tally{
-		"HTTP/1.1 kept alive":   c.come(12, keepAlive, false),
-		"a new connection each": c.come(8, newEachTime, false),
-		"HTTP/2 one at a time":  c.come(6, two, false),
+		"HTTP/1.1 kept alive":   c.come(12, keepAlive),
+		"a new connection each": c.come(8, newEachTime),
 	}
 	near := &crowd{t: t, url: "http://" + k.address}
-	tallies["a new connection nearby"] = near.come(4, newEachTime, false)
+	tallies["a new connection nearby"] = near.come(4, newEachTime)
 	defer c.leave()
 	defer near.leave()
 	var slowest time.Duration
@@ -352,7 +351,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	}
 	must(t)(k.Promote(t.Context(), false))
 	c := &crowd{t: t, url: "http://" + k.address}
-	tallies := map[string]*tally{"kept alive": c.come(8, keepAlive, false), "new": c.come(8, newEachTime, false)}
+	tallies := map[string]*tally{"kept alive": c.come(8, keepAlive), "new": c.come(8, newEachTime)}
 	defer c.leave()
 	for range 3 {
 		busy(t, tallies)

@@ -4,7 +4,6 @@ package keeper_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -33,21 +32,6 @@ func keepTwo(t *testing.T) (k *kept, secure string) {
 	return k, l.Addr().String()
 }
 
-func overTLS(protocol string, change func(tr *http.Transport)) func() *http.Transport {
-	return func() *http.Transport {
-		tr := &http.Transport{
-			Protocols:       new(http.Protocols),
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // each release has its own
-		}
-		tr.Protocols.SetHTTP1(protocol == "h1")
-		tr.Protocols.SetHTTP2(protocol == "h2")
-		if change != nil {
-			change(tr)
-		}
-		return tr
-	}
-}
-
 // Releases come and go under load while browsers speak HTTP/2 and HTTP/1.1 over
 // TLS on one socket, and others plain HTTP on the second.
 func TestReleasesUnderLoadOverTLS(t *testing.T) {
@@ -58,13 +42,13 @@ func TestReleasesUnderLoadOverTLS(t *testing.T) {
 	plain := &crowd{t: t, url: "http://" + testkit.Distant(t, k.address)}
 	shared := overTLS("h2", nil)()
 	tallies := map[string]*tally{
-		"HTTP/2 one at a time":            far.come(8, overTLS("h2", nil), false),
-		"HTTP/2 many on one connection":   far.come(8, func() *http.Transport { return shared }, true),
-		"HTTP/1.1 kept alive":             far.come(8, overTLS("h1", nil), false),
-		"HTTP/2 new connections nearby":   near.come(4, overTLS("h2", func(tr *http.Transport) { tr.DisableKeepAlives = true }), false),
-		"HTTP/1.1 new connections nearby": near.come(2, overTLS("h1", func(tr *http.Transport) { tr.DisableKeepAlives = true }), false),
-		"plain HTTP/1.1 kept alive":       plain.come(4, keepAlive, false),
-		"plain HTTP, new connections":     plain.come(2, newEachTime, false),
+		"HTTP/2 one at a time":            far.come(8, overTLS("h2", nil)),
+		"HTTP/2 many on one connection":   far.come(8, func() *http.Transport { return shared }),
+		"HTTP/1.1 kept alive":             far.come(8, overTLS("h1", nil)),
+		"HTTP/2 new connections nearby":   near.come(4, overTLS("h2", func(tr *http.Transport) { tr.DisableKeepAlives = true })),
+		"HTTP/1.1 new connections nearby": near.come(2, overTLS("h1", func(tr *http.Transport) { tr.DisableKeepAlives = true })),
+		"plain HTTP/1.1 kept alive":       plain.come(4, keepAlive),
+		"plain HTTP, new connections":     plain.come(2, newEachTime),
 	}
 	leave := func() { far.leave(); near.leave(); plain.leave() }
 	defer leave()

@@ -4,16 +4,10 @@ package keeper_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -116,27 +110,11 @@ func serveToy(ctx context.Context) error {
 
 // toyServer speaks TLS on the first of several sockets.
 func toyServer(socket, of int) *http.Server {
-	s := answering(toyAnswer)
 	if socket == 0 && of > 1 {
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{toyCertificate()}, MinVersion: tls.VersionTLS12}
-		s.Protocols.SetHTTP2(true)
+		return secured(toyAnswer)
 	}
-	return s
+	return answering(toyAnswer)
 }
-
-// toyCertificate is one that nobody has signed.
-var toyCertificate = sync.OnceValue(func() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	form := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"toy.example"}, NotAfter: time.Unix(1<<33, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-})
 
 func toyAnswer(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
