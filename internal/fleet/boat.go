@@ -444,7 +444,7 @@ func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account
 	if err := in.checkNew(); err != nil {
 		return b, err
 	}
-	err = s.transactAgain(ctx, func(tx *db.Tx) error {
+	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		b, err = s.CreateBoatIn(ctx, tx, who, org, in)
 		return err
 	})
@@ -455,7 +455,7 @@ func (s *Service) CreateBoat(ctx context.Context, who account.Actor, org account
 }
 
 // CreateBoatIn is CreateBoat within a transaction, for others who add something to
-// the boat in it. It is a Conflict when somebody else took the boat's slug meanwhile.
+// the boat in it.
 func (s *Service) CreateBoatIn(ctx context.Context, tx *db.Tx, who account.Actor, org account.OrgID, in BoatInput) (b Boat, err error) {
 	if err := in.checkNew(); err != nil {
 		return b, err
@@ -478,17 +478,6 @@ func (s *Service) CreateBoatIn(ctx context.Context, tx *db.Tx, who account.Actor
 		return b, err
 	}
 	return b, s.tell(ctx, tx, who, "created", b)
-}
-
-// transactAgain repeats a transaction whose free slug somebody else took before
-// it committed.
-func (s *Service) transactAgain(ctx context.Context, f func(tx *db.Tx) error) (err error) {
-	for range 5 {
-		if err = s.db.Transact(ctx, f); !fault.Is(err, fault.Conflict) {
-			break
-		}
-	}
-	return err
 }
 
 // searchFold is what a list's filter looks in.
@@ -612,9 +601,12 @@ func (s *Service) hideEquipment(ctx context.Context, tx *db.Tx, id BoatID) error
 }
 
 // freeSlug makes a name for machines from a boat's name: the name itself, or with a
-// number that is free after one that is taken. It asks a dozen times where thousands
-// have the name.
-func freeSlug(ctx context.Context, q db.Querier, org account.OrgID, name string) (string, error) {
+// number that is free after one that is taken, and that nobody else is given before
+// the transaction ends. It asks a dozen times where thousands have the name.
+func freeSlug(ctx context.Context, tx *db.Tx, org account.OrgID, name string) (string, error) {
+	if err := account.LockOrganization(ctx, tx, org); err != nil {
+		return "", err
+	}
 	base := slug(name)
 	numbered := func(n int) string {
 		if n == 1 {
@@ -623,7 +615,7 @@ func freeSlug(ctx context.Context, q db.Querier, org account.OrgID, name string)
 		return fmt.Sprintf("%s-%d", base, n)
 	}
 	taken := func(n int) (bool, error) {
-		found, err := db.One(ctx, q, db.Scalar[int], "SELECT count(*) FROM boats WHERE org_id = $1 AND slug = $2", org, numbered(n))
+		found, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM boats WHERE org_id = $1 AND slug = $2", org, numbered(n))
 		return found > 0, err
 	}
 	low, high := 0, 1

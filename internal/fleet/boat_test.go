@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,6 +146,27 @@ func TestTwinsWarn(t *testing.T) {
 		if hin, mmsi := warned(one.ID); hin || mmsi {
 			t.Error("a deleted boat is a twin")
 		}
+	})
+}
+
+// Who create boats of one name at the same moment all get theirs.
+func TestSlugsAtOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		var slugs sync.Map
+		var all sync.WaitGroup
+		for range 12 {
+			all.Go(func() {
+				boat, err := b.CreateBoat(t.Context(), b.ada, b.org, BoatInput{Name: ptr("Nemo")})
+				if err != nil {
+					t.Error(err)
+				}
+				if _, twice := slugs.LoadOrStore(boat.Slug, true); twice {
+					t.Errorf("%s is there twice", boat.Slug)
+				}
+			})
+		}
+		all.Wait()
 	})
 }
 

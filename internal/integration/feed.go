@@ -76,7 +76,7 @@ func (s *Service) CreateFeed(ctx context.Context, who account.Actor, n NewFeed) 
 	}
 	f.URL = s.config.BaseURL + "/feeds/" + f.Token + "/calendar.ics"
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE users SET name = name WHERE id = $1", who.UserID); err != nil { // one after the other
+		if err := account.LockUser(ctx, tx, who.UserID); err != nil {
 			return err
 		}
 		have, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM feeds WHERE user_id = $1", who.UserID)

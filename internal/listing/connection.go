@@ -213,7 +213,7 @@ func (s *Service) Connect(ctx context.Context, who account.Actor, org account.Or
 		return Connection{}, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE organizations SET name = name WHERE id = $1", org); err != nil { // one after the other
+		if err := account.LockOrganization(ctx, tx, org); err != nil {
 			return err
 		}
 		have, err := db.One(ctx, tx, db.Scalar[int], "SELECT count(*) FROM mls_connections WHERE org_id = $1", org)
