@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"navidocs/internal/deploy"
+	"navidocs/internal/testkit"
 )
 
 // Releases are deployed one after the other while people read and write, on
@@ -39,6 +40,35 @@ func TestFiveDeploysFailNoRequest(t *testing.T) {
 	if !t.Failed() {
 		t.Logf("PROVED: %d deploys in %v under users that never ask twice: 0 failed; %s; all %d acknowledged boats are there", deploys, all, u.figures(), len(u.boats))
 		t.Logf("PROVED: a release that hangs was stopped after %s, and nobody met it", hung.Round(time.Second))
+	}
+}
+
+// On PostgreSQL, too, releases follow each other and go back without a request
+// that fails: two processes on one database are what it is for, but the backup,
+// the rehearsal and who leads are made otherwise there.
+func TestDeploysOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	d := testkit.Postgres(t)
+	in := install(t, "DATABASE_URL="+testkit.URL(d))
+	u := &users{t: t, c: register(t, in.url), url: in.url, pace: 200 * time.Millisecond}
+	u.arrive(4, &http.Transport{})
+	u.arrive(4, &http.Transport{DisableKeepAlives: true})
+	first := in.deploy(in.release(), "2s")
+	second := in.deploy(in.release(), "2s")
+	if code, said := in.ask(nil, "rollback", "--reason", "the captain wants it"); code != 0 {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	if s := in.status(); s.Current != first.Release {
+		t.Errorf("after the rollback %s is current, not %s", s.Current, first.Release)
+	}
+	u.more(20)
+	u.leave()
+	in.rest(u.c)
+	in.end(syscall.SIGTERM)
+	in.holds(u)
+	if !t.Failed() {
+		t.Logf("PROVED: on PostgreSQL: 2 deploys (%s, %s) and a rollback under users that never ask twice: 0 failed; %s; all %d acknowledged boats are there",
+			first.Took().Round(time.Second), second.Took().Round(time.Second), u.figures(), len(u.boats))
 	}
 }
 

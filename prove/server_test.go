@@ -215,7 +215,13 @@ func (s *server) alive() {
 // database opens the data of a server that has stopped.
 func (s *server) database() *db.DB {
 	s.t.Helper()
-	d, err := db.Open(s.t.Context(), db.Options{URL: filepath.Join(s.home, "data", "navidocs.db")})
+	url := filepath.Join(s.home, "data", "navidocs.db")
+	for _, setting := range s.environ {
+		if other, is := strings.CutPrefix(setting, "DATABASE_URL="); is {
+			url = other
+		}
+	}
+	d, err := db.Open(s.t.Context(), db.Options{URL: url})
 	if err != nil {
 		s.t.Fatal(err)
 	}
