@@ -38,9 +38,10 @@ func TestTwoHundredKillsOfDeploy(t *testing.T) {
 	u.arrive(5, &http.Transport{DisableKeepAlives: true})
 	releases := []string{in.release(), in.release(), in.release()}
 	k := &killer{installation: in, temporary: temporary, dice: seeded(200), at: map[string]int{}}
-	k.usual = in.deploy(releases[0], "1s").Took()
-	whole := 1
-	for i := 1; k.struck < *cuts && i < 2*(*cuts); i++ {
+	in.deploy(releases[0], "1s") // the first has more to do
+	k.usual = in.deploy(releases[1], "1s").Took()
+	whole := 2
+	for i := 2; k.struck < *cuts && i < 2*(*cuts); i++ {
 		k.kill(releases[i%len(releases)])
 		k.sane()
 		if k.dice.IntN(5) == 0 {
@@ -74,8 +75,9 @@ func TestFortyBrokenOffDeploysGoBack(t *testing.T) {
 	u.arrive(5, &http.Transport{DisableKeepAlives: true})
 	releases := []string{in.release(), in.release()}
 	k := &killer{installation: in, dice: seeded(40), at: map[string]int{}}
-	k.usual = in.deploy(releases[0], "1s").Took()
-	for i := 1; k.struck < *breaks && i < 2*(*breaks); i++ {
+	in.deploy(releases[0], "1s") // the first has more to do
+	k.usual = in.deploy(releases[1], "1s").Took()
+	for i := 0; k.struck < *breaks && i < 2*(*breaks); i++ {
 		signal := []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM}[i%3]
 		k.breakOff(releases[i%len(releases)], signal)
 	}

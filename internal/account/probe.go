@@ -165,11 +165,12 @@ func (s *Service) HoldProbe(ctx context.Context, token string) (since time.Time,
 }
 
 // ProbeSince says since when a smoke test has rows in what q reads, zero when none
-// has: its organization comes before all the others, and goes after them.
-func ProbeSince(ctx context.Context, q db.Querier) (since time.Time, err error) {
+// has: its organization comes before all the others, and goes after them. One of the
+// name dead does not count: it was killed.
+func ProbeSince(ctx context.Context, q db.Querier, dead string) (since time.Time, err error) {
 	defer fault.Wrap(&err, "account.ProbeSince")
 	at, err := probeAt(ctx, q)
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && at.run == dead {
 		return since, nil
 	}
 	return at.since, err

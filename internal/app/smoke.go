@@ -43,12 +43,13 @@ func ProbeToken(c config.Config, run string, now time.Time) string {
 func (a *App) ProbeToken() string { return ProbeToken(a.options.Config, "", a.options.Now()) }
 
 // Rows counts the rows of every table at an instant when no smoke test has any,
-// which would go when it ends; what one that was killed has left stays, and counts.
-func Rows(ctx context.Context, d *db.DB) (all []db.TableDigest, err error) {
+// which would go when it ends. What one that was killed has left stays, and counts:
+// one of the name dead at once, another when its time is over.
+func Rows(ctx context.Context, d *db.DB, dead string) (all []db.TableDigest, err error) {
 	for {
 		var since time.Time
 		err = d.Snapshot(ctx, func(q db.Querier, _ string) (err error) {
-			if since, err = account.ProbeSince(ctx, q); err != nil || !since.IsZero() && d.Now().Sub(since) < account.ProbeFor {
+			if since, err = account.ProbeSince(ctx, q, dead); err != nil || !since.IsZero() && d.Now().Sub(since) < account.ProbeFor {
 				return err
 			}
 			since = time.Time{}

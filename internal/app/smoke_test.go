@@ -297,24 +297,28 @@ func TestTheProbeIsNobody(t *testing.T) {
 // Rows that go when a smoke test ends are not counted: they would look like a loss.
 func TestRowsAreCountedBesideNoSmokeTest(t *testing.T) {
 	t.Parallel()
-	s := apptest.New(t, apptest.Options{NoWorker: true})
-	before, err := app.Rows(t.Context(), s.DB)
+	home := t.TempDir()
+	s := apptest.New(t, apptest.Options{NoWorker: true, Home: home})
+	before, err := app.Rows(t.Context(), s.DB, "")
 	if err != nil || len(before) == 0 {
 		t.Fatal(before, err)
 	}
-	token := probeToken(t, s)
+	token := app.ProbeToken(config.Config{Home: home}, "deploy", s.DB.Now())
 	if status := ask(t, s.URL, token, "GET", "/api/boats", ""); status != http.StatusOK {
 		t.Fatal(status)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if got, err := app.Rows(ctx, s.DB); !errors.Is(err, context.DeadlineExceeded) {
+	if got, err := app.Rows(ctx, s.DB, ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("beside a smoke test:", got, err)
+	}
+	if _, err := app.Rows(t.Context(), s.DB, "deploy"); err != nil {
+		t.Error("beside one that was killed:", err)
 	}
 	if status := ask(t, s.URL, token, "POST", "/internal/probe/reset", ""); status != http.StatusOK {
 		t.Fatal(status)
 	}
-	after, err := app.Rows(t.Context(), s.DB)
+	after, err := app.Rows(t.Context(), s.DB, "")
 	if diff := cmp.Diff(before, after); err != nil || diff != "" {
 		t.Error(err, diff)
 	}

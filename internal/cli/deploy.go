@@ -185,7 +185,7 @@ func (c *cli) rows(o app.Options) func(ctx context.Context) ([]db.TableDigest, e
 		if err != nil {
 			return nil, err
 		}
-		all, err = app.Rows(ctx, d)
+		all, err = app.Rows(ctx, d, deploy.SmokeTest)
 		return all, errors.Join(err, d.Close())
 	}
 }

@@ -311,6 +311,10 @@ func (x *deploy) smoke(ctx context.Context) (string, error) {
 	return x.try(ctx, x.keeper, keeper.Candidate, "--no-jobs")
 }
 
+// SmokeTest is the name of all smoke tests of deploys: whoever deploys is alone, so
+// that one which is there already was killed.
+const SmokeTest = "deploy"
+
 func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, more ...string) (string, error) {
 	s, err := k.Status(ctx)
 	if err != nil {
@@ -320,10 +324,8 @@ func (x *deploy) try(ctx context.Context, k *keeper.Client, role keeper.Role, mo
 	if !ok {
 		return "", fault.New(fault.Internal, "the new release has ended: %s", lastWords(s))
 	}
-	// The trials of deploys have one name: whoever deploys is alone, so that one
-	// which is there already was killed.
 	x.tried = true
-	args := append([]string{"smoke", "--json", "--socket", c.Socket, "--run", "deploy"}, more...)
+	args := append([]string{"smoke", "--json", "--socket", c.Socket, "--run", SmokeTest}, more...)
 	out, err := x.Tool(ctx, x.fresh.Binary(), args...)
 	var r ops.SmokeReport
 	if json.Unmarshal(out, &r) != nil {

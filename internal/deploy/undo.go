@@ -59,7 +59,7 @@ func (x *deploy) clear(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, clearing)
 	defer cancel()
-	_, _ = x.Tool(ctx, x.fresh.Binary(), "smoke", "--json", "--socket", leader.Socket, "--run", "deploy", "--clear")
+	_, _ = x.Tool(ctx, x.fresh.Binary(), "smoke", "--json", "--socket", leader.Socket, "--run", SmokeTest, "--clear")
 }
 
 // leads says whether users meet the new release.
