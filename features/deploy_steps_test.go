@@ -336,9 +336,21 @@ func (d *deploying) isServing(n int) error {
 	return nil
 }
 
-func (d *deploying) failedNothing() error {
+// leaveAfter has the clients stop once they have asked so often, of which fewer would
+// say little.
+func (d *deploying) leaveAfter(requests int64) {
+	testkit.Eventually(d.t, func() error {
+		if n := d.asked.Load(); n < requests {
+			return fmt.Errorf("%d requests so far", n)
+		}
+		return nil
+	})
 	d.leaveQuietly()
-	if n := len(d.failed); n > 0 || d.asked.Load() < 20 {
+}
+
+func (d *deploying) failedNothing() error {
+	d.leaveAfter(20)
+	if n := len(d.failed); n > 0 {
 		return fmt.Errorf("%d of %d requests failed: %s", n, d.asked.Load(), strings.Join(d.failed[:min(n, 3)], "; "))
 	}
 	return nil
@@ -369,8 +381,8 @@ func (d *deploying) restores() error {
 func (d *deploying) lostNothing() error { return d.lostLittle(0) }
 
 func (d *deploying) lostLittle(percent int64) error {
-	d.leaveQuietly()
-	if n := int64(len(d.failed)); n*100 > percent*d.asked.Load() || d.asked.Load() < 100 {
+	d.leaveAfter(100)
+	if n := int64(len(d.failed)); n*100 > percent*d.asked.Load() {
 		return fmt.Errorf("%d of %d requests failed: %s", n, d.asked.Load(), strings.Join(d.failed[:min(n, 3)], "; "))
 	}
 	there, err := d.names()
