@@ -24,11 +24,11 @@ const (
 // imports says which rooms a room may import; doc/architecture.md explains.
 func imports() map[string]string {
 	const (
-		account  = "event job db kv fault"
+		account  = "event job vault db kv fault"
 		fleet    = "account record event job db fault"
 		document = "document/extract fleet account record blob event job db fault"
 		warranty = "money document fleet sheet bundle account record blob event job db fault"
-		sale     = "dossier warranty archive " + warranty
+		sale     = "vault dossier warranty archive " + warranty
 		services = "account archive document event fleet integration job listing notify record sale warranty webhook"
 		ops      = "backup release keeper config db blob kv job event egress fault"
 	)
@@ -54,6 +54,7 @@ func imports() map[string]string {
 		"blob":                   "db fault",
 		"blob/blobtest":          "blob fault",
 		"job":                    "db fault",
+		"vault":                  "db fault",
 		"event":                  "job db fault",
 		"account":                account,
 		"account/accounttest":    "account fault",
@@ -66,11 +67,11 @@ func imports() map[string]string {
 		"warranty":               warranty,
 		"dossier":                "archive warranty document fleet sheet bundle fault",
 		"sale":                   sale,
-		"notify":                 "account event egress mailbox job db kv fault",
+		"notify":                 "vault account event egress mailbox job db kv fault",
 		"notify/notifytest":      "notify fault",
-		"webhook":                "account event egress job db kv fault",
-		"integration":            "warranty document fleet webhook account event egress job db fault",
-		"listing":                "money listing/wire warranty document fleet sheet account record blob event egress job db fault",
+		"webhook":                "vault account event egress job db kv fault",
+		"integration":            "vault warranty document fleet webhook account event egress job db fault",
+		"listing":                "vault money listing/wire warranty document fleet sheet account record blob event egress job db fault",
 		"listing/wire":           "money fault",
 		"listing/openmarine":     "listing listing/wire fault",
 		"listing/boatsgroup":     "listing listing/wire egress fault",
@@ -80,7 +81,7 @@ func imports() map[string]string {
 		"backup":                 "config db blob event fault",
 		"ops":                    ops,
 		"deploy":                 "ops release keeper logfile db egress fault",
-		"app":                    "api https listing/openmarine listing/boatsgroup listing/star deploy ops telemetry mailbox demo document/extract config " + services + " " + ops,
+		"app":                    "api https listing/openmarine listing/boatsgroup listing/star deploy ops telemetry mailbox demo document/extract config vault " + services + " " + ops,
 		"chaos":                  "app config account fleet event webhook job db fault",
 		"cli":                    "app chaos api deploy ops backup release keeper logfile telemetry config fault db document/extract " + services,
 		"testkit":                "config db blob kv job fault",

@@ -28,6 +28,7 @@ import (
 	"navidocs/internal/job"
 	"navidocs/internal/notify"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 	"navidocs/internal/warranty"
 )
 
@@ -167,7 +168,7 @@ func newOffice(t *testing.T, d *db.DB) *office {
 	}
 	t.Cleanup(func() { store.Close() })
 	key := []byte(strings.Repeat("k", 32))
-	o := &office{queue: queue, events: event.New(d, queue), accounts: account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: key, SealKey: key})}
+	o := &office{queue: queue, events: event.New(d, queue), accounts: account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: key, Keys: vault.Keys{Present: key}})}
 	o.boats = fleet.New(d, o.accounts, o.events)
 	papers := document.New(d, store, o.accounts, o.boats, o.events, queue, extract.New(extract.Options{}), document.Config{TempDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	o.warranties = warranty.New(d, store, o.accounts, o.boats, papers, o.events)

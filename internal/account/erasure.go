@@ -3,10 +3,6 @@ package account
 import (
 	"cmp"
 	"context"
-	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -51,31 +47,8 @@ type Journal interface {
 // erasurePurpose is what the key is derived for that hashes addresses.
 const erasurePurpose = "erasures"
 
-// hashAddress is an address as only the installation can recognize it: its
-// HMAC-SHA-256 under a key derived from the master key, which it names.
-func (s *Service) hashAddress(address string) string { return hashUnder(s.config.SealKey, address) }
-
-func hashUnder(master []byte, address string) string {
-	key, err := hkdf.Key(sha256.New, master, nil, "navidocs/"+erasurePurpose, 32)
-	if err != nil {
-		panic(err) // 32 bytes are never too many
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(address))
-	return keyID(master) + "." + hex.EncodeToString(mac.Sum(nil))
-}
-
-// masterOf is the master key under which a hash was made, nil when it is not
-// among those that are known.
-func (s *Service) masterOf(hash string) []byte {
-	id, _, _ := strings.Cut(hash, ".")
-	for _, master := range append([][]byte{s.config.SealKey}, s.config.OldSealKeys...) {
-		if keyID(master) == id {
-			return master
-		}
-	}
-	return nil
-}
+// mark is an address as only the installation can recognize it.
+func (s *Service) mark(address string) string { return s.config.Keys.Mark(erasurePurpose, address) }
 
 // recordErasure lists what this transaction erases.
 func (s *Service) recordErasure(ctx context.Context, tx *db.Tx, x Erasure) (id string, err error) {
@@ -207,7 +180,7 @@ func (s *Service) addresses(ctx context.Context, tx *db.Tx, missed []Erasure) (a
 	return slices.Compact(all), nil
 }
 
-// again does one erasure that was done before; without the key of its hash it
+// again does one erasure that was done before; without the key of its mark it
 // waits for it.
 func (s *Service) again(ctx context.Context, tx *db.Tx, x Erasure, addresses []string) error {
 	now := tx.Now()
@@ -222,12 +195,11 @@ func (s *Service) again(ctx context.Context, tx *db.Tx, x Erasure, addresses []s
 		x.AppliedAt = &now
 		return s.reapplied(ctx, tx, x)
 	}
-	master := s.masterOf(x.Address)
-	if master == nil {
+	if !s.config.Keys.Knows(x.Address) {
 		return putErasure(ctx, tx, x)
 	}
 	for _, address := range addresses {
-		if hashUnder(master, address) != x.Address {
+		if !s.config.Keys.Marks(erasurePurpose, address, x.Address) {
 			continue
 		}
 		if _, err := s.eraseNamed(ctx, tx, Person{Address: address, Org: x.OrgID}); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // answerTTL is how long the answer to an Idempotency-Key is kept.
@@ -26,7 +27,7 @@ func (s *Service) FirstAnswer(ctx context.Context, who Actor, key, request strin
 	}
 	var known []row
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		hash := hashSecret(key)
+		hash := vault.Hash(key)
 		_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2 AND created_at < $3",
 			who.UserID, hash, db.Micros(tx.Now().Add(-answerTTL)))
 		if err != nil {
@@ -52,7 +53,7 @@ func (s *Service) FirstAnswer(ctx context.Context, who Actor, key, request strin
 	case first.status == 0:
 		return nil, fault.New(fault.Conflict, "the first request with this Idempotency-Key has not ended, or its outcome is unknown: look before you repeat it")
 	default:
-		return s.Unseal(idempotencyPurpose, first.answer)
+		return s.config.Keys.Unseal(idempotencyPurpose, first.answer)
 	}
 }
 
@@ -61,14 +62,14 @@ func (s *Service) KeepAnswer(ctx context.Context, user UserID, key string, answe
 	defer fault.Wrap(&err, "account.KeepAnswer")
 	return s.db.Transact(ctx, func(tx *db.Tx) error {
 		if answer == nil {
-			_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2", user, hashSecret(key))
+			_, err := tx.Exec(ctx, "DELETE FROM idempotency_keys WHERE user_id = $1 AND key_hash = $2", user, vault.Hash(key))
 			return err
 		}
-		sealed, err := s.Seal(idempotencyPurpose, answer)
+		sealed, err := s.config.Keys.Seal(idempotencyPurpose, answer)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE idempotency_keys SET status = 1, answer = $1 WHERE user_id = $2 AND key_hash = $3", sealed, user, hashSecret(key))
+		_, err = tx.Exec(ctx, "UPDATE idempotency_keys SET status = 1, answer = $1 WHERE user_id = $2 AND key_hash = $3", sealed, user, vault.Hash(key))
 		return err
 	})
 }

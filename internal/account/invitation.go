@@ -7,6 +7,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // Invitation asks somebody into an organization, or onto some of its boats, by a
@@ -88,7 +89,7 @@ func (s *Service) Invite(ctx context.Context, who Actor, org OrgID, in Inviting)
 
 // invite mails an invitation and fills in what makes it one.
 func (s *Service) invite(ctx context.Context, tx *db.Tx, who Actor, i *Invitation) error {
-	secret, hash := newSecret(invitationPrefix)
+	secret, hash := vault.Token(invitationPrefix)
 	i.ID, i.InvitedBy, i.CreatedAt, i.ExpiresAt = db.NewID(), who.UserID, tx.Now(), tx.Now().Add(invitationTTL)
 	i.BoatIDs = boatsOf(i.offers)
 	if err := s.mayInvite(ctx, tx, *i); err != nil {
@@ -267,7 +268,7 @@ func (s *Service) Accept(ctx context.Context, who Actor, token string, a Accepti
 // account.
 func (s *Service) invited(ctx context.Context, token string) (i Invitation, known bool, err error) {
 	i, err = db.One(ctx, s.db, scanInvitation, "SELECT "+invitationColumns+" FROM invitations WHERE hash = $1 AND expires_at > $2",
-		hashSecret(token), db.Micros(s.db.Now()))
+		vault.Hash(token), db.Micros(s.db.Now()))
 	if err != nil {
 		return i, false, orNoLink(err, errInvitation)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // journal is one in memory.
@@ -254,7 +255,7 @@ func TestWhatConcernsOneIsExported(t *testing.T) {
 		if kinds["user"] != 1 || kinds["membership"] != 1 || kinds["session"] != 1 || kinds["token"] != 1 || kinds["audit"] < 3 {
 			t.Error(kinds)
 		}
-		for _, secret := range []string{token.Secret, hashSecret(token.Secret), "argon2", "of ada"} {
+		for _, secret := range []string{token.Secret, vault.Hash(token.Secret), "argon2", "of ada"} {
 			if strings.Contains(text.String(), secret) {
 				t.Errorf("it holds %q", secret)
 			}

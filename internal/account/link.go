@@ -6,6 +6,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // link is a kind of one-use link: what it is stored as, its page, what its
@@ -30,7 +31,7 @@ func (s *Service) newLink(ctx context.Context, tx *db.Tx, l link, user UserID, e
 	if err := endLinks(ctx, tx, l, user); err != nil {
 		return "", expires, err
 	}
-	token, hash := newSecret(l.prefix)
+	token, hash := vault.Token(l.prefix)
 	expires = tx.Now().Add(l.ttl)
 	_, err = tx.Exec(ctx, "INSERT INTO account_tokens (hash, user_id, kind, email, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
 		hash, user, l.kind, email, db.Micros(tx.Now()), db.Micros(expires))
@@ -49,7 +50,7 @@ const goodToken = `hash = $1 AND kind = $2 AND used_at IS NULL AND expires_at > 
 // holder is whose token it is, without using it; NotFound when it is no good.
 func holder(ctx context.Context, q db.Querier, l link, token string, now time.Time) (User, error) {
 	return db.One(ctx, q, scanUser, "SELECT "+userColumns+" FROM users WHERE id = (SELECT user_id FROM account_tokens WHERE "+goodToken+")",
-		hashSecret(token), l.kind, db.Micros(now))
+		vault.Hash(token), l.kind, db.Micros(now))
 }
 
 // useToken uses a token up and says whether it had been mailed; NotFound when it
@@ -58,7 +59,7 @@ func useToken(ctx context.Context, tx *db.Tx, l link, token string) (user UserID
 	email, err := db.One(ctx, tx, func(r db.Row) (email string, err error) {
 		err = r.Scan(&user, &email)
 		return email, err
-	}, "UPDATE account_tokens SET used_at = $3 WHERE "+goodToken+" RETURNING user_id, email", hashSecret(token), l.kind, db.Micros(tx.Now()))
+	}, "UPDATE account_tokens SET used_at = $3 WHERE "+goodToken+" RETURNING user_id, email", vault.Hash(token), l.kind, db.Micros(tx.Now()))
 	return user, email != "", err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // OIDC is another service at which people sign in: an OpenID Connect provider.
@@ -106,8 +107,8 @@ func (s *Service) GoOIDC(ctx context.Context, returnTo string, remember bool) (o
 	if err != nil {
 		return out, err
 	}
-	state, stateHash := newSecret("")
-	browser, browserHash := newSecret("")
+	state, stateHash := vault.Token("")
+	browser, browserHash := vault.Token("")
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO oidc_requests (state, browser, return_to, remembered, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
 			stateHash, browserHash, returnTo, remember, db.Micros(tx.Now()), db.Micros(tx.Now().Add(oidcTTL)))
@@ -118,8 +119,8 @@ func (s *Service) GoOIDC(ctx context.Context, returnTo string, remember bool) (o
 	return Going{URL: to, Browser: browser, TTL: oidcTTL}, err
 }
 
-func nonceOf(browser string) string    { return hashSecret("nonce " + browser) }
-func verifierOf(browser string) string { return hashSecret("verifier " + browser) }
+func nonceOf(browser string) string    { return vault.Hash("nonce " + browser) }
+func verifierOf(browser string) string { return vault.Hash("verifier " + browser) }
 
 // localPath says whether an address is a path of this server and leads nowhere
 // else, however browsers read it (CWE-601).
@@ -186,7 +187,7 @@ func (s *Service) takeRequest(ctx context.Context, in Returning) (returnTo strin
 			err = r.Scan(&to, &remember)
 			return to, err
 		}, "DELETE FROM oidc_requests WHERE state = $1 AND browser = $2 AND expires_at > $3 RETURNING return_to, remembered",
-			hashSecret(in.State), hashSecret(in.Browser), db.Micros(tx.Now()))
+			vault.Hash(in.State), vault.Hash(in.Browser), db.Micros(tx.Now()))
 		return orNoLink(err, errReturn)
 	})
 	return returnTo, remember, err

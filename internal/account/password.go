@@ -3,11 +3,9 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	_ "embed"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,16 +109,4 @@ func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b) // since Go 1.24 it never returns an error
 	return b
-}
-
-// newSecret makes a 256-bit secret to show once and the hash to store.
-func newSecret(prefix string) (secret, hash string) {
-	secret = prefix + base64.RawURLEncoding.EncodeToString(randomBytes(32))
-	return secret, hashSecret(secret)
-}
-
-// hashSecret is how a secret of full entropy is stored: no salt is needed.
-func hashSecret(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
 }

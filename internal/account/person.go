@@ -130,7 +130,7 @@ func (s *Service) exportPerson(ctx context.Context, who Actor, org OrgID, addres
 		}
 	}
 	return out, s.db.Transact(ctx, func(tx *db.Tx) error {
-		return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "person.exported", Kind: "person", SubjectID: s.hashAddress(p.Address)})
+		return s.Audit(ctx, tx, who, Entry{OrgID: org, Action: "person.exported", Kind: "person", SubjectID: s.mark(p.Address)})
 	})
 }
 
@@ -188,7 +188,7 @@ func (s *Service) erasePerson(ctx context.Context, who Actor, org OrgID, address
 		if trial {
 			return errTrial
 		}
-		x := Erasure{Kind: ErasedPerson, Address: s.hashAddress(p.Address), OrgID: org}
+		x := Erasure{Kind: ErasedPerson, Address: s.mark(p.Address), OrgID: org}
 		if out.ID, err = s.recordErasure(ctx, tx, x); err != nil {
 			return err
 		}

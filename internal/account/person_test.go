@@ -129,8 +129,8 @@ func TestErasuresAreAppliedAgain(t *testing.T) {
 		}
 		// As if in a database that was exchanged for an older one since.
 		lost := Service{db: b.db, config: b.config}
-		lost.config.SealKey = []byte("an earlier key of at least thirty-two bytes")
-		hashed := lost.hashAddress(buyer)
+		lost.config.Keys.Present = []byte("an earlier key of at least thirty-two bytes")
+		hashed := lost.mark(buyer)
 		lines := `{"id":"1","kind":"user","user_id":"` + string(bo.UserID) + `","at":"2026-04-01T00:00:00Z"}` + "\n" +
 			`{"id":"2","kind":"person","address":"` + hashed + `","at":"2026-04-02T00:00:00Z"}` + "\n" + `{"id":"3","ki`
 		for line := range strings.Lines(lines) {
@@ -148,7 +148,7 @@ func TestErasuresAreAppliedAgain(t *testing.T) {
 		if err != nil || len(all) != 2 || all[0].AppliedAt == nil || all[1].AppliedAt != nil || b.named(buyer) != 2 {
 			t.Errorf("without its key: %+v, %v", all, err)
 		}
-		b.config.OldSealKeys = [][]byte{lost.config.SealKey}
+		b.config.Keys.Earlier = [][]byte{lost.config.Keys.Present}
 		if err := b.SyncErasures(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // TOTP says whether a sign-in asks for a second factor.
@@ -70,7 +71,7 @@ func (s *Service) BeginTOTP(ctx context.Context, who Actor, password string) (ou
 		return out, err
 	}
 	key := randomBytes(totpKey)
-	sealed, err := s.Seal(totpPurpose, key)
+	sealed, err := s.config.Keys.Seal(totpPurpose, key)
 	if err != nil {
 		return out, err
 	}
@@ -108,7 +109,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, who Actor, code string) (out 
 		case f.sealed == "":
 			return errTOTPOff
 		}
-		key, err := s.Unseal(totpPurpose, f.sealed)
+		key, err := s.config.Keys.Unseal(totpPurpose, f.sealed)
 		if err != nil {
 			return err
 		}
@@ -247,7 +248,7 @@ func (s *Service) takeCode(ctx context.Context, tx *db.Tx, u User, who Actor, co
 	if len(code) != totpDigits {
 		return s.takeRecoveryCode(ctx, tx, u, who, code)
 	}
-	key, err := s.Unseal(totpPurpose, f.sealed)
+	key, err := s.config.Keys.Unseal(totpPurpose, f.sealed)
 	if err != nil {
 		return err
 	}
@@ -267,7 +268,7 @@ func (s *Service) takeCode(ctx context.Context, tx *db.Tx, u User, who Actor, co
 // tells their owner.
 func (s *Service) takeRecoveryCode(ctx context.Context, tx *db.Tx, u User, who Actor, code string) error {
 	n, err := tx.Exec(ctx, "UPDATE recovery_codes SET used_at = $1 WHERE user_id = $2 AND hash = $3 AND used_at IS NULL",
-		db.Micros(tx.Now()), u.ID, hashSecret(code))
+		db.Micros(tx.Now()), u.ID, vault.Hash(code))
 	if err != nil {
 		return err
 	}
@@ -307,7 +308,7 @@ func newRecoveryCodes(ctx context.Context, tx *db.Tx, user UserID) ([]string, er
 	for i := range codes {
 		text := strings.ToLower(base32Text(randomBytes(recoveryBytes)))
 		codes[i] = strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
-		_, err := tx.Exec(ctx, "INSERT INTO recovery_codes (user_id, hash, created_at) VALUES ($1, $2, $3)", user, hashSecret(text), db.Micros(tx.Now()))
+		_, err := tx.Exec(ctx, "INSERT INTO recovery_codes (user_id, hash, created_at) VALUES ($1, $2, $3)", user, vault.Hash(text), db.Micros(tx.Now()))
 		if err != nil {
 			return nil, err
 		}

@@ -88,7 +88,7 @@ func TestASecondFactorIsAskedForOnceItIsConfirmed(t *testing.T) {
 		}
 		_, err = b.BeginTOTP(t.Context(), who, password)
 		wantKind(t, err, fault.Conflict)
-		if n := b.count("SELECT count(*) FROM totp_secrets WHERE secret_sealed LIKE $1", keyID(b.config.SealKey)+".%"); n != 1 {
+		if n := b.count("SELECT count(*) FROM totp_secrets WHERE secret_sealed LIKE $1", b.config.Keys.ID()+".%"); n != 1 {
 			t.Error("the secret is not sealed")
 		}
 		if !b.alive(who) {

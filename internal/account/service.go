@@ -11,6 +11,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // Registration says who may register.
@@ -27,10 +28,8 @@ const (
 type Config struct {
 	// Secret signs access tokens; at least 32 bytes.
 	Secret []byte
-	// SealKey is the master key from which stored secrets are sealed.
-	SealKey []byte
-	// OldSealKeys are earlier ones, which still open what they sealed.
-	OldSealKeys [][]byte
+	// Keys seal what is stored and nobody may read.
+	Keys vault.Keys
 	// AccessTTL and RefreshTTL bound the tokens.
 	AccessTTL, RefreshTTL time.Duration
 	// SessionIdle is how long a session may lie unused; 0 means for ever.
@@ -74,6 +73,17 @@ func New(d *db.DB, c Config) *Service {
 	return &Service{
 		db: d, config: c, hasher: newHasher(4, cmp.Or(c.PasswordCost, dear())), waiting: waiting{n: map[string]int{}}, provider: newProvider(),
 		onMail: func(context.Context, *db.Tx, Mail) error { return nil },
+	}
+}
+
+// Keys seal what is stored and nobody may read.
+func (s *Service) Keys() vault.Keys { return s.config.Keys }
+
+// Vaults are where the sealed values of this package lie.
+func Vaults() []vault.Column {
+	return []vault.Column{
+		{Kind: "answers to repeated requests", Table: "idempotency_keys", Key: []string{"user_id", "key_hash"}, Column: "answer", Purpose: idempotencyPurpose},
+		{Kind: "second factors", Table: "totp_secrets", Key: []string{"user_id"}, Column: "secret_sealed", Purpose: totpPurpose},
 	}
 }
 
@@ -196,7 +206,7 @@ func (s *Service) mayRegister(ctx context.Context, code string) error {
 		return err
 	}
 	if users == 0 && s.config.SetupCode != "" {
-		if hashSecret(code) == hashSecret(s.config.SetupCode) {
+		if vault.Hash(code) == vault.Hash(s.config.SetupCode) {
 			return nil
 		}
 		return fault.New(fault.Forbidden, "this server has no users yet: give setup_code, the code that it printed when it started")

@@ -10,6 +10,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // Tokens is what a sign-in or a refresh hands out.
@@ -191,7 +192,7 @@ func truncate(s string, n int) string {
 }
 
 func insertRefresh(ctx context.Context, tx *db.Tx, session SessionID) (string, error) {
-	secret, hash := newSecret("ndr_")
+	secret, hash := vault.Token("ndr_")
 	_, err := tx.Exec(ctx, "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ($1, $2, $3)",
 		hash, session, db.Micros(tx.Now()))
 	return secret, err
@@ -207,7 +208,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (t Tokens, err erro
 	var refresh string
 	reused := false
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
-		hash := hashSecret(token)
+		hash := vault.Hash(token)
 		session, err = db.One(ctx, tx, db.Scalar[SessionID], "SELECT session_id FROM refresh_tokens WHERE hash = $1", hash)
 		if err != nil {
 			return asUnauthenticated(err)

@@ -9,6 +9,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 var start = time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
@@ -27,7 +28,7 @@ func each(t *testing.T, change func(*Config), f func(t *testing.T, b *bench)) {
 	t.Helper()
 	testkit.EachAt(t, start, func(t *testing.T, d *db.DB, clock *testkit.Clock) {
 		c := Config{
-			Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
+			Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))},
 			AccessTTL: time.Hour, RefreshTTL: 7 * 24 * time.Hour, Registration: Anyone, PasswordCost: Cost{Memory: 64, Time: 1},
 		}
 		if change != nil {

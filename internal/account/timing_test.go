@@ -11,6 +11,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 // work counts what takes time: hashes with their parameters, queries, transactions.
@@ -44,7 +45,7 @@ func TestKnownAndUnknownAddressesCostTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { counted.Close() })
-		s := New(counted, Config{Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)), AccessTTL: time.Hour, RefreshTTL: time.Hour})
+		s := New(counted, Config{Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}, AccessTTL: time.Hour, RefreshTTL: time.Hour})
 		s.hasher.key = func(password, salt []byte, time, memory uint32, lanes uint8, size uint32) []byte {
 			w.add("hash")
 			if time != dear().Time || memory != dear().Memory || lanes != argonLanes || size != argonKey || len(salt) != 16 {

@@ -8,6 +8,7 @@ import (
 
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // TokenID names a personal token.
@@ -83,7 +84,7 @@ func (s *Service) CreateToken(ctx context.Context, who Actor, n NewToken) (t Tok
 	if err := n.check(s.db.Now()); err != nil {
 		return t, err
 	}
-	secret, hash := newSecret(tokenPrefix)
+	secret, hash := vault.Token(tokenPrefix)
 	t = Token{ID: TokenID(db.NewID()), Name: strings.TrimSpace(n.Name), ExpiresAt: n.ExpiresAt, Secret: secret}
 	t.Scope = slices.MaxFunc(n.Scopes, func(a, b Scope) int { return slices.Index(scopes, a) - slices.Index(scopes, b) })
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
@@ -167,7 +168,7 @@ func (s *Service) tokenActor(ctx context.Context, secret string) (Actor, error) 
 	t, err := db.One(ctx, s.db, func(r db.Row) (t stored, err error) {
 		err = r.Scan(&t.id, &t.scope, &t.used)
 		return t, err
-	}, "SELECT id, scope, last_used_at FROM personal_tokens WHERE hash = $1", hashSecret(secret))
+	}, "SELECT id, scope, last_used_at FROM personal_tokens WHERE hash = $1", vault.Hash(secret))
 	if fault.Is(err, fault.NotFound) {
 		return Actor{}, errToken
 	}

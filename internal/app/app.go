@@ -41,6 +41,7 @@ import (
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/telemetry"
+	"navidocs/internal/vault"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
 )
@@ -217,7 +218,7 @@ func (a *App) buildServices(ctx context.Context) (err error) {
 		return err
 	}
 	a.Accounts = account.New(a.DB, account.Config{
-		Secret: signing, SealKey: sealing, OldSealKeys: earlier, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
+		Secret: signing, Keys: vault.Keys{Present: sealing, Earlier: earlier}, AccessTTL: c.Auth.JWTExpiration, RefreshTTL: c.Auth.RefreshExpiration,
 		SessionIdle: c.Auth.SessionIdle, Registration: account.Registration(c.Auth.Registration), SetupCode: a.SetupCode, SkipVerification: c.SMTP.Host == "", Log: log,
 		BaseURL: baseURL(c), OIDC: oidc(c), PasswordCost: a.options.PasswordCost, Journal: backup.ErasureJournal(c),
 	})

@@ -18,6 +18,7 @@ import (
 	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
+	"navidocs/internal/vault"
 	"navidocs/internal/warranty"
 )
 
@@ -58,7 +59,7 @@ func (a *App) eraseAgain(ctx context.Context, d *db.DB) error {
 	if err != nil {
 		return err
 	}
-	accounts := account.New(d, account.Config{SealKey: present, OldSealKeys: earlier, Journal: journal})
+	accounts := account.New(d, account.Config{Keys: vault.Keys{Present: present, Earlier: earlier}, Journal: journal})
 	accounts.HoldPersonal(personal()...)
 	return accounts.SyncErasures(ctx)
 }

@@ -18,12 +18,13 @@ import (
 	"navidocs/internal/listing"
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
+	"navidocs/internal/vault"
 	"navidocs/internal/webhook"
 )
 
 // Rotation is what became of the sealed values when the master key changed.
 type Rotation struct {
-	Kinds []account.Resealed `json:"kinds"`
+	Kinds []vault.Tally `json:"kinds"`
 	// NewKey tells that a new key was made, which happens where the settings
 	// give none.
 	NewKey bool `json:"new_key"`
@@ -121,15 +122,15 @@ func rotate(ctx context.Context, d *db.DB, c config.Config, dry bool) (r Rotatio
 	if err != nil {
 		return r, err
 	}
-	accounts := account.New(d, account.Config{SealKey: present, OldSealKeys: earlier})
+	keys := vault.Keys{Present: present, Earlier: earlier}
 	for _, v := range vaults() {
-		var one account.Resealed
+		var one vault.Tally
 		if !dry {
-			if one, err = accounts.Reseal(ctx, v); err != nil {
+			if one, err = keys.Reseal(ctx, d, v); err != nil {
 				return r, err
 			}
 		}
-		now, err := accounts.Sealed(ctx, v)
+		now, err := keys.Count(ctx, d, v)
 		if err != nil {
 			return r, err
 		}
@@ -158,7 +159,7 @@ func rotationKeys(c config.Config, dry bool) (present []byte, earlier [][]byte, 
 }
 
 // vaults are where sealed values lie.
-func vaults() []account.Vault {
+func vaults() []vault.Column {
 	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults(), listing.Vaults())
 }
 

@@ -21,10 +21,11 @@ import (
 	"navidocs/internal/notify"
 	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 	"navidocs/internal/webhook"
 )
 
-func vaults() []account.Vault {
+func vaults() []vault.Column {
 	return slices.Concat(account.Vaults(), webhook.Vaults(), integration.Vaults(), notify.Vaults(), sale.Vaults(), listing.Vaults())
 }
 
@@ -57,7 +58,7 @@ func fill(t *testing.T, a *app.App) {
 	if _, err := a.Sales.Signer(ctx, who.Orgs(account.Admin)[0]); err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := a.Accounts.Seal(listing.Vaults()[0].Purpose, []byte(`{"key":"of a broker"}`))
+	sealed, err := a.Accounts.Keys().Seal(listing.Vaults()[0].Purpose, []byte(`{"key":"of a broker"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func fill(t *testing.T, a *app.App) {
 func opens(t *testing.T, a *app.App) {
 	t.Helper()
 	for _, v := range vaults() {
-		got, err := a.Accounts.Sealed(t.Context(), v)
+		got, err := a.Accounts.Keys().Count(t.Context(), a.DB, v)
 		if err != nil || got.Present+got.Earlier != 1 || got.Lost != 0 {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -111,11 +112,11 @@ func wantKinds(t *testing.T, r app.Rotation, present, resealed, earlier, lost in
 	if len(r.Kinds) != len(vaults()) {
 		t.Errorf("%d kinds, want %d", len(r.Kinds), len(vaults()))
 	}
-	var got account.Resealed
+	var got vault.Tally
 	for _, k := range r.Kinds {
 		got.Present, got.Resealed, got.Earlier, got.Lost = got.Present+k.Present, got.Resealed+k.Resealed, got.Earlier+k.Earlier, got.Lost+k.Lost
 	}
-	if want := (account.Resealed{Present: present, Resealed: resealed, Earlier: earlier, Lost: lost}); got != want || r.Earlier != earlier || r.Lost != lost {
+	if want := (vault.Tally{Present: present, Resealed: resealed, Earlier: earlier, Lost: lost}); got != want || r.Earlier != earlier || r.Lost != lost {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -159,7 +160,7 @@ func TestAGeneratedKeyIsRotated(t *testing.T) {
 			turned(t, home)
 			a := mustBuild(t, home)
 			for _, v := range vaults()[:n] {
-				if got, err := a.Accounts.Reseal(t.Context(), v); err != nil || got.Resealed != 1 {
+				if got, err := a.Accounts.Keys().Reseal(t.Context(), a.DB, v); err != nil || got.Resealed != 1 {
 					t.Fatal(got, err)
 				}
 			}
@@ -334,7 +335,7 @@ func TestABackupOfBeforeARotationBringsItsKeyBack(t *testing.T) {
 	a = mustBuild(t, home)
 	opened := 0
 	for _, v := range vaults() {
-		got, err := a.Accounts.Sealed(t.Context(), v)
+		got, err := a.Accounts.Keys().Count(t.Context(), a.DB, v)
 		if err != nil || got.Lost > 0 {
 			t.Errorf("%+v, %v", got, err)
 		}

@@ -18,6 +18,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 // childEnv tells the test binary what kind of extraction child it is.
@@ -78,7 +79,7 @@ func setup(t *testing.T, d *db.DB, child string) *bench {
 	b := &bench{t: t, queue: queue, events: event.New(d, queue)}
 	b.accounts = account.New(d, account.Config{
 		PasswordCost: accounttest.Cheap(),
-		Secret:       []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32)),
+		Secret:       []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))},
 		AccessTTL: time.Hour, RefreshTTL: time.Hour,
 	})
 	b.boats = fleet.New(d, b.accounts, b.events)

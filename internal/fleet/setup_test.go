@@ -15,6 +15,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 var start = time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
@@ -38,7 +39,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		}
 		events := event.New(d, queue)
 		queue.Register(events.Jobs()...)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		b := &bench{Service: New(d, accounts, events), t: t, clock: clock}
 		b.ada, b.eve = b.user("ada@example.org", "", ""), b.user("eve@example.org", "", "")
 		b.org = b.ada.Orgs(account.Admin)[0]

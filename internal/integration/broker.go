@@ -9,9 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 	"navidocs/internal/webhook"
 )
 
@@ -38,8 +38,8 @@ func hasRoom(ctx context.Context, tx *db.Tx, c Connection) error {
 }
 
 // Vaults are where the package's sealed values lie.
-func Vaults() []account.Vault {
-	return []account.Vault{
+func Vaults() []vault.Column {
+	return []vault.Column{
 		{Kind: "passwords of MQTT brokers", Table: "home_assistant_config", Key: []string{"id"}, Column: "password_sealed", Purpose: passwordPurpose},
 	}
 }
@@ -113,7 +113,7 @@ func (s *Service) setBroker(c *Connection, in Input) (err error) {
 	case in.Username == "":
 		c.password = ""
 	case in.Secret != "":
-		c.password, err = s.accounts.Seal(passwordPurpose, []byte(in.Secret))
+		c.password, err = s.accounts.Keys().Seal(passwordPurpose, []byte(in.Secret))
 	}
 	c.showBroker(s.db.Now())
 	return err
@@ -124,7 +124,7 @@ func (s *Service) unsealed(c Connection) (string, error) {
 	if c.password == "" {
 		return "", nil
 	}
-	plain, err := s.accounts.Unseal(passwordPurpose, c.password)
+	plain, err := s.accounts.Keys().Unseal(passwordPurpose, c.password)
 	return string(plain), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 	"navidocs/internal/webhook"
 )
 
@@ -196,7 +197,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, org account.Org
 	}
 	c = Connection{ID: ID(db.NewID()), OrgID: org}
 	if in.Lane == Webhook && in.Secret == "" {
-		in.Secret = newSecret()
+		in.Secret, _ = vault.Token("")
 	}
 	if err := s.probed(ctx, &c, in); err != nil {
 		return Connection{}, err

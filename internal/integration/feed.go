@@ -10,6 +10,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/vault"
 )
 
 // FeedID identifies a calendar's address.
@@ -67,7 +68,8 @@ func (s *Service) CreateFeed(ctx context.Context, who account.Actor, n NewFeed) 
 	if f, err = n.feed(); err != nil {
 		return f, err
 	}
-	f.ID, f.user, f.Token = FeedID(db.NewID()), who.UserID, newSecret()
+	token, hash := vault.Token("")
+	f.ID, f.user, f.Token = FeedID(db.NewID()), who.UserID, token
 	if n.BoatID != "" {
 		if _, err := s.boats.Boat(ctx, who, n.BoatID); err != nil {
 			return Feed{}, err
@@ -88,7 +90,7 @@ func (s *Service) CreateFeed(ctx context.Context, who account.Actor, n NewFeed) 
 		}
 		f.CreatedAt = tx.Now()
 		_, err = tx.Exec(ctx, "INSERT INTO feeds (id, user_id, boat_id, name, hash, alarm_days, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			f.ID, who.UserID, db.OrNull(n.BoatID), f.Name, hashed(f.Token), f.AlarmDays, db.Micros(f.CreatedAt))
+			f.ID, who.UserID, db.OrNull(n.BoatID), f.Name, hash, f.AlarmDays, db.Micros(f.CreatedAt))
 		if err != nil {
 			return err
 		}
@@ -151,7 +153,7 @@ const fetchedEvery = time.Hour
 func (s *Service) Calendar(ctx context.Context, secret string) (_ []byte, err error) {
 	defer fault.Wrap(&err, "integration.Calendar")
 	unknown := fault.New(fault.NotFound, "there is no calendar at this address: it was deleted, or its owner may not see the boat any more")
-	f, err := db.One(ctx, s.db, scanFeed, selectFeed+" WHERE hash = $1", hashed(secret))
+	f, err := db.One(ctx, s.db, scanFeed, selectFeed+" WHERE hash = $1", vault.Hash(secret))
 	if fault.Is(err, fault.NotFound) {
 		return nil, unknown
 	}

@@ -19,6 +19,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 	"navidocs/internal/warranty"
 	"navidocs/internal/webhook"
 )
@@ -57,7 +58,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 			t.Fatal(err)
 		}
 		events := event.New(d, queue)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		client, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}, Resolver: testkit.Names(t, named)})
 		if err != nil {
 			t.Fatal(err)

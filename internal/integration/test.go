@@ -2,16 +2,13 @@ package integration
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"net/http"
 	"time"
 
 	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 	"navidocs/internal/webhook"
 )
 
@@ -20,19 +17,6 @@ const nonceFor = 24 * time.Hour
 
 // ConfirmPath is where a Home Assistant confirms a test, followed by the nonce.
 const ConfirmPath = "/api/integrations/home-assistant/confirm/"
-
-// newSecret makes 256 random bits as text.
-func newSecret() string {
-	key := make([]byte, 32)
-	rand.Read(key) // never fails: the runtime ends the process instead
-	return base64.RawURLEncoding.EncodeToString(key)
-}
-
-// hashed is how a secret of full entropy is stored.
-func hashed(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
-}
 
 // Tested is how a test ended.
 type Tested struct {
@@ -45,7 +29,7 @@ type Tested struct {
 // broker is sent a message, too, that nothing takes. Managers may.
 func (s *Service) Test(ctx context.Context, who account.Actor, id ID) (t Tested, err error) {
 	defer fault.Wrap(&err, "integration.Test %s", id)
-	nonce := newSecret()
+	nonce, hash := vault.Token("")
 	var c Connection
 	if c, err = managed(ctx, s.db, who, id); err == nil && c.Lane == MQTT {
 		return s.testBroker(ctx, who, c)
@@ -58,7 +42,7 @@ func (s *Service) Test(ctx context.Context, who account.Actor, id ID) (t Tested,
 			return err
 		}
 		_, err := tx.Exec(ctx, "UPDATE home_assistant_config SET nonce_hash = $1, nonce_until = $2 WHERE id = $3",
-			hashed(nonce), db.Micros(tx.Now().Add(nonceFor)), id)
+			hash, db.Micros(tx.Now().Add(nonceFor)), id)
 		if err != nil {
 			return err
 		}
@@ -96,7 +80,7 @@ func (s *Service) Confirm(ctx context.Context, who account.Actor, nonce string) 
 	defer fault.Wrap(&err, "integration.Confirm")
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {
 		c, err := db.One(ctx, tx, scanConnection, selectConnection+" WHERE c.nonce_hash = $1 AND c.nonce_until > $2 AND "+account.Existing("c.org_id"),
-			hashed(nonce), db.Micros(tx.Now()))
+			vault.Hash(nonce), db.Micros(tx.Now()))
 		if fault.Is(err, fault.NotFound) {
 			return fault.New(fault.NotFound, "no test waits for this confirmation: it is older than 24 hours, or a later one has replaced it. Test again")
 		}

@@ -3,10 +3,6 @@ package listing
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -17,6 +13,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/vault"
 )
 
 // ConnectionID identifies a connection.
@@ -63,8 +60,8 @@ const MaxConnections = 20
 const sealPurpose = "mls credentials"
 
 // Vaults are where the package's sealed values lie.
-func Vaults() []account.Vault {
-	return []account.Vault{{Kind: "portals' credentials", Table: "mls_connections", Key: []string{"id"}, Column: "secret_sealed", Purpose: sealPurpose}}
+func Vaults() []vault.Column {
+	return []vault.Column{{Kind: "portals' credentials", Table: "mls_connections", Key: []string{"id"}, Column: "secret_sealed", Purpose: sealPurpose}}
 }
 
 // Connection is a portal.
@@ -141,18 +138,6 @@ func scanConnection(r db.Row) (c Connection, err error) {
 	return c, json.Unmarshal([]byte(office), &c.Office)
 }
 
-// hashed is how a token is stored.
-func hashed(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
-
-func newToken() string {
-	b := make([]byte, 32)
-	rand.Read(b) // since Go 1.24 it never returns an error
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
 // Connections lists the portals of the organizations of which the actor is an
 // admin, oldest first.
 func (s *Service) Connections(ctx context.Context, who account.Actor) (_ []Connection, err error) {
@@ -201,7 +186,7 @@ func (s *Service) Connect(ctx context.Context, who account.Actor, org account.Or
 	c = Connection{ID: ConnectionID(db.NewID()), OrgID: org, Kind: n.Kind, Name: cmp.Or(n.Name, n.Kind.label()), URL: n.URL, Office: n.Office, Status: Working}
 	token := ""
 	if n.Kind == OpenMarine || n.Kind == PartnerFeed {
-		token = newToken()
+		token, _ = vault.Token("")
 	}
 	if n.Kind == PartnerFeed {
 		x.Pictures, c.Agreement = token, agreement
@@ -243,7 +228,7 @@ func (s *Service) Connect(ctx context.Context, who account.Actor, org account.Or
 func insertConnection(ctx context.Context, tx *db.Tx, c Connection, token string) error {
 	hash := ""
 	if token != "" {
-		hash = hashed(token)
+		hash = vault.Hash(token)
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO mls_connections (id, org_id, kind, name, url, secret_sealed, token_hash, office, status, daily_at, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10)`, c.ID, c.OrgID, c.Kind, c.Name, c.URL, c.sealed, db.OrNull(hash), asJSON(c.Office), c.Status, db.Micros(c.CreatedAt))
@@ -255,14 +240,14 @@ func (s *Service) seal(x secret) (string, error) {
 	if x == (secret{}) {
 		return "", nil
 	}
-	return s.accounts.Seal(sealPurpose, []byte(asJSON(x)))
+	return s.accounts.Keys().Seal(sealPurpose, []byte(asJSON(x)))
 }
 
 func (s *Service) unseal(c Connection) (x secret, err error) {
 	if c.sealed == "" {
 		return x, nil
 	}
-	plain, err := s.accounts.Unseal(sealPurpose, c.sealed)
+	plain, err := s.accounts.Keys().Unseal(sealPurpose, c.sealed)
 	if err != nil {
 		return x, err
 	}

@@ -15,6 +15,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // Document is what an address of a feed answers.
@@ -32,7 +33,7 @@ func noFeed() error {
 
 // byToken finds the working connection that a secret address belongs to.
 func (s *Service) byToken(ctx context.Context, token string) (c Connection, err error) {
-	hash := hashed(token)
+	hash := vault.Hash(token)
 	type row struct {
 		Connection
 		hash string

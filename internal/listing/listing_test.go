@@ -15,6 +15,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 	"navidocs/internal/listing"
+	"navidocs/internal/vault"
 )
 
 func TestEveryFaultOfAListingIsSaidAtOnce(t *testing.T) {
@@ -45,7 +46,7 @@ func TestWhoMayPublishAndSeeThePrice(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		boat := b.boat("Calypso")
-		accounts := account.New(b.db, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(b.db, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		as := map[account.Role]account.Actor{}
 		for _, role := range []account.Role{account.Viewer, account.Member, account.Manager} {
 			as[role] = accounttest.User(t, accounts, string(role)+"@example.org", b.org, role)

@@ -24,6 +24,7 @@ import (
 	"navidocs/internal/listing"
 	"navidocs/internal/listing/openmarine"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 // start is before a daily run.
@@ -55,7 +56,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 			t.Fatal(err)
 		}
 		events := event.New(d, queue)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		client, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}})
 		if err != nil {
 			t.Fatal(err)

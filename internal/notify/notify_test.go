@@ -18,6 +18,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 // Friday, ten in the morning in Paris.
@@ -71,7 +72,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		b := &bench{t: t, clock: clock, mail: &line{channel: Email}, sms: &line{channel: SMS}, pushes: &line{channel: Push}}
 		b.Service = New(d, queue, accounts, event.New(d, queue), Config{BaseURL: "https://navidocs.example", Senders: []Sender{b.mail, b.sms, b.pushes}, Log: slog.New(slog.DiscardHandler)})
 		b.ada = b.user("ada@example.org", "", "")

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"navidocs/internal/account"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
+	"navidocs/internal/vault"
 )
 
 // SecretMailArgs ask for a mail to be sent whose contents are sealed.
@@ -27,8 +27,8 @@ const secretPurpose = "secret_mail"
 
 // Vaults are where the package's sealed values lie. The links to unsubscribe are
 // sealed too, and lie in people's mails: they end with the key that sealed them.
-func Vaults() []account.Vault {
-	return []account.Vault{
+func Vaults() []vault.Column {
+	return []vault.Column{
 		{Kind: "push subscriptions", Table: "push_subscriptions", Key: []string{"id"}, Column: "sealed", Purpose: pushPurpose},
 		{Kind: "mails that carry a secret", Table: "secret_mails", Key: []string{"id"}, Column: "sealed", Purpose: secretPurpose},
 	}
@@ -61,7 +61,7 @@ func (s *Service) SecretMail(ctx context.Context, tx *db.Tx, m SecretMail) (err 
 	if err != nil {
 		return err
 	}
-	sealed, err := s.accounts.Seal(secretPurpose, plain)
+	sealed, err := s.accounts.Keys().Seal(secretPurpose, plain)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *Service) deliverSecret(ctx context.Context, x secret) (Receipt, error) 
 	if !ok {
 		return Receipt{Outcome: Refused, Reason: "mail is not set up on this server"}, nil
 	}
-	raw, err := s.accounts.Unseal(secretPurpose, x.sealed)
+	raw, err := s.accounts.Keys().Unseal(secretPurpose, x.sealed)
 	if err != nil {
 		return Receipt{Outcome: Refused, Reason: "its sealed contents cannot be opened any more"}, nil //nolint:nilerr // the reason says it; no retry helps
 	}

@@ -50,7 +50,7 @@ func (s *Service) Subscribe(ctx context.Context, who account.Actor, x Subscripti
 	if err != nil {
 		return info, err
 	}
-	sealed, err := s.accounts.Seal(pushPurpose, text)
+	sealed, err := s.accounts.Keys().Seal(pushPurpose, text)
 	if err != nil {
 		return info, err
 	}
@@ -104,7 +104,7 @@ func (s *Service) subscriptions(ctx context.Context, user account.UserID) ([]sub
 	}
 	out := all[:0]
 	for _, x := range all {
-		plain, err := s.accounts.Unseal(pushPurpose, x.text)
+		plain, err := s.accounts.Keys().Unseal(pushPurpose, x.text)
 		if err != nil { // sealed by a key that is lost: the browser subscribes anew
 			if err := s.forget(ctx, x.id); err != nil {
 				return nil, err

@@ -32,7 +32,7 @@ func (s *Service) unsubscribeLink(m message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sealed, err := s.accounts.Seal(stopPurpose, plain)
+	sealed, err := s.accounts.Keys().Seal(stopPurpose, plain)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (s *Service) Stopping(token string) (events []string, err error) {
 }
 
 func (s *Service) stop(token string) (x stop, err error) {
-	plain, err := s.accounts.Unseal(stopPurpose, sealed.Replace(token))
+	plain, err := s.accounts.Keys().Unseal(stopPurpose, sealed.Replace(token))
 	if err == nil {
 		err = json.Unmarshal(plain, &x)
 	}

@@ -29,6 +29,7 @@ import (
 	"navidocs/internal/record"
 	"navidocs/internal/sale"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 	"navidocs/internal/warranty"
 )
 
@@ -74,7 +75,7 @@ func newBench(t *testing.T, d *db.DB, clock *testkit.Clock) *bench {
 	}
 	b := &bench{t: t, db: d, clock: clock, store: store, queue: queue}
 	events := event.New(d, queue)
-	b.accounts = account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+	b.accounts = account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 	b.boats = fleet.New(d, b.accounts, events)
 	reader := extract.New(extract.Options{Command: []string{"/bin/false"}})
 	b.papers = document.New(d, store, b.accounts, b.boats, events, queue, reader, document.Config{MaxBytes: 1 << 20, TempDir: dir, Log: slog.New(slog.DiscardHandler)})

@@ -13,6 +13,7 @@ import (
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
+	"navidocs/internal/vault"
 )
 
 // approvalDays is how long an owner has to follow the link of a mail.
@@ -248,7 +249,7 @@ func mayAsk(ctx context.Context, tx *db.Tx, id ID) error {
 }
 
 func (s *Service) askOwner(ctx context.Context, tx *db.Tx, who account.Actor, x Sale, a OwnersApproval) error {
-	token, hash := newToken("nda_")
+	token, hash := vault.Token("nda_")
 	language, err := languageAt(ctx, tx, who, a.Email)
 	if err != nil {
 		return err
@@ -336,7 +337,7 @@ func approving(ctx context.Context, q db.Querier, token string, now time.Time) (
 		err = r.Scan(&a.id, &saleID, &packageID, &a.Owner, &a.Language, &until, &approved, &dead, &a.Make, &a.Model, &a.Year)
 		a.ApprovedAt, expires = db.TimePtr(approved), db.Time(until)
 		return a, err
-	}, selectApproving, hashToken(token))
+	}, selectApproving, vault.Hash(token))
 	if fault.Is(err, fault.NotFound) {
 		return a, errNoLink
 	}

@@ -12,14 +12,15 @@ import (
 	"navidocs/internal/archive"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // signingPurpose is what the seeds of signing keys are sealed for.
 const signingPurpose = "signing_key"
 
 // Vaults are where the package's sealed values lie.
-func Vaults() []account.Vault {
-	return []account.Vault{{Kind: "signing keys", Table: "signing_keys", Key: []string{"fingerprint"}, Column: "seed_sealed", Purpose: signingPurpose}}
+func Vaults() []vault.Column {
+	return []vault.Column{{Kind: "signing keys", Table: "signing_keys", Key: []string{"fingerprint"}, Column: "seed_sealed", Purpose: signingPurpose}}
 }
 
 // Key is a public key that packages are signed with (Ed25519, RFC 8032).
@@ -97,7 +98,7 @@ func (s *Service) Signer(ctx context.Context, org account.OrgID) (key ed25519.Pr
 		if err != nil {
 			return err
 		}
-		seed, err := s.accounts.Unseal(signingPurpose, sealed)
+		seed, err := s.accounts.Keys().Unseal(signingPurpose, sealed)
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (s *Service) newKey(ctx context.Context, tx *db.Tx, org account.OrgID) (ed2
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := s.accounts.Seal(signingPurpose, key.Seed())
+	sealed, err := s.accounts.Keys().Seal(signingPurpose, key.Seed())
 	if err != nil {
 		return nil, err
 	}

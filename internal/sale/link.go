@@ -3,11 +3,7 @@ package sale
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +12,7 @@ import (
 	"navidocs/internal/bundle"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 const (
@@ -143,23 +140,9 @@ func endLinks(ctx context.Context, tx *db.Tx, id ID, why Ended) error {
 	return err
 }
 
-// newToken makes a secret of 256 bits behind a prefix, and what it is stored as: of
-// full entropy, it needs no salt.
-func newToken(prefix string) (token, hash string) {
-	secret := make([]byte, 32)
-	rand.Read(secret) // it never fails
-	token = prefix + base64.RawURLEncoding.EncodeToString(secret)
-	return token, hashToken(token)
-}
-
-func hashToken(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
-
 // addToken gives a link another secret and returns the address that opens it.
 func (s *Service) addToken(ctx context.Context, tx *db.Tx, link string) (url string, err error) {
-	token, hash := newToken("ndh_")
+	token, hash := vault.Token("ndh_")
 	_, err = tx.Exec(ctx, "INSERT INTO sale_tokens (hash, link_id, created_at) VALUES ($1, $2, $3)", hash, link, db.Micros(tx.Now()))
 	return s.config.BaseURL + "/p/" + token, err
 }
@@ -212,7 +195,7 @@ var errNoLink = fault.New(fault.NotFound, "there is no such link")
 // ended, whose language alone is told then.
 func (s *Service) Handover(ctx context.Context, token string) (h Handover, err error) {
 	defer fault.Wrap(&err, "sale.Handover")
-	hash := hashToken(token)
+	hash := vault.Hash(token)
 	x, err := db.One(ctx, s.db, scanHolding, selectHolding, hash)
 	if fault.Is(err, fault.NotFound) || err == nil && subtle.ConstantTimeCompare([]byte(hash), []byte(x.hash)) == 0 {
 		return h, errNoLink

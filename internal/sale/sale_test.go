@@ -24,6 +24,7 @@ import (
 	"navidocs/internal/job"
 	"navidocs/internal/record"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 	"navidocs/internal/warranty"
 )
 
@@ -52,7 +53,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		}
 		t.Cleanup(func() { store.Close() })
 		events := event.New(d, queue)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		boats := fleet.New(d, accounts, events)
 		papers := document.New(d, store, accounts, boats, events, queue, extract.New(extract.Options{Command: []string{"/bin/false"}}),
 			document.Config{MaxBytes: 1 << 20, TempDir: t.TempDir(), Log: log})

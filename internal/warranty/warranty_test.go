@@ -22,6 +22,7 @@ import (
 	"navidocs/internal/fleet"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 var start = time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
@@ -48,7 +49,7 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 		}
 		events := event.New(d, queue)
 		queue.Register(events.Jobs()...)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		blobs := t.TempDir() + "/blobs"
 		store, err := blob.OpenDisk(blobs)
 		if err != nil {

@@ -80,7 +80,7 @@ func (s *Service) TestConnection(ctx context.Context, who account.Actor, id ID, 
 func (s *Service) set(w *Webhook, c Connection) (err error) {
 	w.Kind, w.URL, w.EventTypes, w.Description = c.Kind, c.URL, c.EventTypes, c.Description
 	if c.Value != "" {
-		w.header, err = s.accounts.Seal(headerPurpose, []byte(c.Header+": "+c.Value))
+		w.header, err = s.accounts.Keys().Seal(headerPurpose, []byte(c.Header+": "+c.Value))
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func (s *Service) setHeader(req *http.Request, w Webhook) error {
 	if w.header == "" {
 		return nil
 	}
-	text, err := s.accounts.Unseal(headerPurpose, w.header)
+	text, err := s.accounts.Keys().Unseal(headerPurpose, w.header)
 	name, value, _ := strings.Cut(string(text), ": ")
 	if err == nil {
 		req.Header.Set(name, value)

@@ -21,6 +21,7 @@ import (
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
 	"navidocs/internal/testkit"
+	"navidocs/internal/vault"
 )
 
 // start lies in the past of the queue's own clock, so that every job is due.
@@ -47,7 +48,7 @@ func each(t *testing.T, c Config, f func(t *testing.T, b *bench)) {
 			t.Fatal(err)
 		}
 		events := event.New(d, queue)
-		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), SealKey: []byte(strings.Repeat("k", 32))})
+		accounts := account.New(d, account.Config{PasswordCost: accounttest.Cheap(), Secret: []byte(strings.Repeat("s", 32)), Keys: vault.Keys{Present: []byte(strings.Repeat("k", 32))}})
 		client, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}, Timeout: c.Timeout, Resolver: testkit.Names(t, named)})
 		if err != nil {
 			t.Fatal(err)

@@ -159,7 +159,7 @@ func TestNothingIsSentUnsigned(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, b *bench) {
 		r := listen(t, nil)
 		w := b.create(r.URL, "*")
-		sealed, err := b.accounts.Seal("webhook", nil)
+		sealed, err := b.accounts.Keys().Seal("webhook", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,7 @@ import (
 	"navidocs/internal/event"
 	"navidocs/internal/fault"
 	"navidocs/internal/job"
+	"navidocs/internal/vault"
 )
 
 // ID identifies an endpoint.
@@ -60,8 +61,8 @@ const (
 const sealPurpose = "webhook"
 
 // Vaults are where the package's sealed values lie.
-func Vaults() []account.Vault {
-	return []account.Vault{
+func Vaults() []vault.Column {
+	return []vault.Column{
 		{Kind: "webhook secrets", Table: "webhooks", Key: []string{"id"}, Column: "secret_sealed", Purpose: sealPurpose},
 		{Kind: "webhook secrets before the last", Table: "webhooks", Key: []string{"id"}, Column: "old_secret_sealed", Purpose: sealPurpose},
 		{Kind: "webhook headers", Table: "webhooks", Key: []string{"id"}, Column: "header_sealed", Purpose: headerPurpose},
@@ -300,7 +301,7 @@ func (s *Service) insert(ctx context.Context, tx *db.Tx, who account.Actor, w *W
 		return err
 	}
 	key := newKey()
-	sealed, err := s.accounts.Seal(sealPurpose, key)
+	sealed, err := s.accounts.Keys().Seal(sealPurpose, key)
 	if err != nil {
 		return err
 	}
@@ -460,7 +461,7 @@ const overlap = 24 * time.Hour
 func (s *Service) RotateSecret(ctx context.Context, who account.Actor, id ID) (w Webhook, err error) {
 	defer fault.Wrap(&err, "webhook.RotateSecret %s", id)
 	key := newKey()
-	sealed, err := s.accounts.Seal(sealPurpose, key)
+	sealed, err := s.accounts.Keys().Seal(sealPurpose, key)
 	if err != nil {
 		return w, err
 	}
@@ -494,7 +495,7 @@ func (s *Service) keys(w Webhook, at time.Time) ([][]byte, error) {
 	keys := make([][]byte, len(sealed))
 	for i, text := range sealed {
 		var err error
-		if keys[i], err = s.accounts.Unseal(sealPurpose, text); err != nil {
+		if keys[i], err = s.accounts.Keys().Unseal(sealPurpose, text); err != nil {
 			return nil, err
 		}
 	}
