@@ -15,7 +15,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -179,6 +181,7 @@ func test(ctx context.Context, g group, profile, binaries string, r *report) err
 	environ := append(os.Environ(), "NAVIDOCS_TEST_COVER="+binaries, "CGO_ENABLED=0")
 	if g.race { // the one thing that needs cgo; each package alone is counted, which spares linking all with each
 		args, environ = append(args, "-race"), append(environ, "CGO_ENABLED=1")
+		args = append(args, "-parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // those of jobs and deliveries mostly wait
 	} else {
 		args = append(args, "-coverpkg", module+"/internal/...")
 	}
