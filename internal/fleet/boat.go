@@ -124,7 +124,7 @@ func (in *BoatInput) checkNew() error {
 }
 
 func (in *BoatInput) check() error {
-	var c checker
+	var c Checker
 	for _, f := range []struct {
 		text     *string
 		location string
@@ -145,48 +145,48 @@ func (in *BoatInput) check() error {
 		{in.Designer, "designer"},
 		{in.Class, "class"},
 	} {
-		c.text(f.text, f.location, 200)
+		c.Text(f.text, f.location, 200)
 	}
 	if in.Name != nil && *in.Name == "" {
-		c.add("name", "must not be empty", nil)
+		c.Add("name", "must not be empty", nil)
 	}
-	c.country(in.Flag, "flag")
+	c.Country(in.Flag, "flag")
 	if in.TimeZone != nil && *in.TimeZone != "" {
 		if _, err := time.LoadLocation(*in.TimeZone); err != nil || *in.TimeZone == "Local" {
-			c.add("time_zone", "must be an IANA time zone such as Europe/Madrid", fault.Echo(*in.TimeZone))
+			c.Add("time_zone", "must be an IANA time zone such as Europe/Madrid", fault.Echo(*in.TimeZone))
 		}
 	}
 	for i, y := range []*int{in.Year, in.BuildYear, in.LaunchYear, in.RefitYear} {
-		c.year(y, []string{"year", "build_year", "launch_year", "refit_year"}[i])
+		c.Year(y, []string{"year", "build_year", "launch_year", "refit_year"}[i])
 	}
 	for i, v := range []*float64{in.LengthM, in.LOAM, in.LWLM, in.BeamM, in.DraftM, in.AirDraftM} {
-		c.number(v, []string{"length_m", "loa_m", "lwl_m", "beam_m", "draft_m", "air_draft_m"}[i], 500)
+		c.Number(v, []string{"length_m", "loa_m", "lwl_m", "beam_m", "draft_m", "air_draft_m"}[i], 500)
 	}
-	c.number(in.DisplacementKg, "displacement_kg", 1e8)
+	c.Number(in.DisplacementKg, "displacement_kg", 1e8)
 	in.checkLists(&c)
-	return c.err()
+	return c.Err()
 }
 
-func (in *BoatInput) checkLists(c *checker) {
+func (in *BoatInput) checkLists(c *Checker) {
 	if in.Owners != nil {
 		total := 0.0
 		for i, o := range *in.Owners {
-			c.text(&(*in.Owners)[i].Name, fmt.Sprintf("owners[%d].name", i), 200)
+			c.Text(&(*in.Owners)[i].Name, fmt.Sprintf("owners[%d].name", i), 200)
 			if (*in.Owners)[i].Name == "" {
-				c.add(fmt.Sprintf("owners[%d].name", i), "must not be empty", nil)
+				c.Add(fmt.Sprintf("owners[%d].name", i), "must not be empty", nil)
 			}
 			if o.SharePercent != nil {
 				total += *o.SharePercent
 			}
 		}
 		if total > 100.001 {
-			c.add("owners", "the shares add up to more than 100 %", total)
+			c.Add("owners", "the shares add up to more than 100 %", total)
 		}
 	}
 	if in.Uses != nil {
 		for i, u := range *in.Uses {
-			c.date(&u.StartsOn, fmt.Sprintf("uses[%d].starts_on", i))
-			c.date(&u.EndsOn, fmt.Sprintf("uses[%d].ends_on", i))
+			c.Date(&u.StartsOn, fmt.Sprintf("uses[%d].starts_on", i))
+			c.Date(&u.EndsOn, fmt.Sprintf("uses[%d].ends_on", i))
 		}
 	}
 }

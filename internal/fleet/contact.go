@@ -64,7 +64,7 @@ type ContactInput struct {
 }
 
 func (in *ContactInput) check() error {
-	var c checker
+	var c Checker
 	for _, f := range []struct {
 		text     *string
 		location string
@@ -78,30 +78,30 @@ func (in *ContactInput) check() error {
 		{in.AccountNumber, "account_number", 100},
 		{in.Notes, "notes", 5000},
 	} {
-		c.text(f.text, f.location, f.limit)
+		c.Text(f.text, f.location, f.limit)
 	}
 	if in.Name != nil && *in.Name == "" {
-		c.add("name", "must not be empty", nil)
+		c.Add("name", "must not be empty", nil)
 	}
 	kinds := []ContactKind{Maker, Dealer, Yard, Insurer, Surveyor, OtherContact}
 	if in.Kind != nil && !slices.Contains(kinds, *in.Kind) {
-		c.add("kind", "must be maker, dealer, yard, insurer, surveyor or other", fault.Echo(string(*in.Kind)))
+		c.Add("kind", "must be maker, dealer, yard, insurer, surveyor or other", fault.Echo(string(*in.Kind)))
 	}
-	c.country(in.Country, "country")
+	c.Country(in.Country, "country")
 	c.reach(in)
-	return c.err()
+	return c.Err()
 }
 
 // reach checks how a contact is reached, and writes each way alike.
-func (c *checker) reach(in *ContactInput) {
+func (c *Checker) reach(in *ContactInput) {
 	if in.Email != nil {
 		email, ok := account.NormalEmail(*in.Email)
 		if *in.Email = email; !ok && email != "" {
-			c.add("email", "must be a bare e-mail address, such as service@example.org", fault.Echo(email))
+			c.Add("email", "must be a bare e-mail address, such as service@example.org", fault.Echo(email))
 		}
 	}
 	if in.Phone != nil && strings.Trim(*in.Phone, "+0123456789 ()-./") != "" {
-		c.add("phone", "must have only digits, spaces and + ( ) - . /", fault.Echo(*in.Phone))
+		c.Add("phone", "must have only digits, spaces and + ( ) - . /", fault.Echo(*in.Phone))
 	}
 	if in.Address != nil {
 		*in.Address = strings.ReplaceAll(*in.Address, "\r\n", "\n")
@@ -111,7 +111,7 @@ func (c *checker) reach(in *ContactInput) {
 			*in.Website = "https://" + *in.Website
 		}
 		if !isWebsite(*in.Website) {
-			c.add("website", "must be the address of a website, such as https://example.org", fault.Echo(*in.Website))
+			c.Add("website", "must be the address of a website, such as https://example.org", fault.Echo(*in.Website))
 		}
 	}
 }

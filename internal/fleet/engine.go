@@ -45,18 +45,18 @@ type EngineInput struct {
 }
 
 func (in *EngineInput) check() error {
-	var c checker
+	var c Checker
 	for i, text := range []*string{in.Position, in.Maker, in.Model, in.SerialNumber, in.Fuel, in.HoursSource} {
-		c.text(text, []string{"position", "maker", "model", "serial_number", "fuel", "hours_source"}[i], 200)
+		c.Text(text, []string{"position", "maker", "model", "serial_number", "fuel", "hours_source"}[i], 200)
 	}
-	c.number(in.PowerKW, "power_kw", 100_000)
-	c.number(in.Hours, "hours", 1_000_000)
-	c.year(in.Year, "year")
-	c.date(in.HoursOn, "hours_on")
+	c.Number(in.PowerKW, "power_kw", 100_000)
+	c.Number(in.Hours, "hours", 1_000_000)
+	c.Year(in.Year, "year")
+	c.Date(in.HoursOn, "hours_on")
 	if in.Hours != nil && (in.HoursOn == nil || *in.HoursOn == "") {
-		c.add("hours_on", "hours need the date on which they were read", nil)
+		c.Add("hours_on", "hours need the date on which they were read", nil)
 	}
-	return c.err()
+	return c.Err()
 }
 
 // reading is what was read off the hour meter, nil when nothing was.

@@ -46,7 +46,7 @@ type EquipmentInput struct {
 }
 
 func (in *EquipmentInput) check() error {
-	var c checker
+	var c Checker
 	for _, f := range []struct {
 		text     *string
 		location string
@@ -59,16 +59,16 @@ func (in *EquipmentInput) check() error {
 		{in.Place, "place", 200},
 		{in.Notes, "notes", 5000},
 	} {
-		c.text(f.text, f.location, f.limit)
+		c.Text(f.text, f.location, f.limit)
 	}
 	if in.Name != nil && *in.Name == "" {
-		c.add("name", "must not be empty", nil)
+		c.Add("name", "must not be empty", nil)
 	}
-	c.date(in.InstalledOn, "installed_on")
+	c.Date(in.InstalledOn, "installed_on")
 	if in.SystemCode != nil && !knownSystem(*in.SystemCode) {
-		c.add("system_code", "is not a system number: GET /api/systems lists them", fault.Echo(*in.SystemCode))
+		c.Add("system_code", "is not a system number: GET /api/systems lists them", fault.Echo(*in.SystemCode))
 	}
-	return c.err()
+	return c.Err()
 }
 
 func knownSystem(code string) bool {

@@ -9,6 +9,7 @@ package fleet
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -114,14 +115,16 @@ func ParseDate(s, location string) (Date, *fault.Field) {
 	return Date(s), nil
 }
 
-// checker collects the faults of an input.
-type checker []fault.Field
+// Checker collects the faults of an input; locations are those in its body.
+type Checker []fault.Field
 
-func (c *checker) add(location, message string, value any) {
+// Add finds a fault; value is what was given, nil when it is better not repeated.
+func (c *Checker) Add(location, message string, value any) {
 	*c = append(*c, fault.Field{Location: "body." + location, Message: message, Value: value})
 }
 
-func (c *checker) date(d *Date, location string) {
+// Date wants a date, unless there is none.
+func (c *Checker) Date(d *Date, location string) {
 	if d == nil || *d == "" {
 		return
 	}
@@ -130,39 +133,49 @@ func (c *checker) date(d *Date, location string) {
 	}
 }
 
-func (c *checker) text(s *string, location string, limit int) {
+// Text takes the blanks around a text away and wants at most so many characters.
+func (c *Checker) Text(s *string, location string, limit int) {
 	if s == nil {
 		return
 	}
 	*s = strings.TrimSpace(db.Text(*s))
 	if utf8.RuneCountInString(*s) > limit {
-		c.add(location, "must have at most "+strconv.Itoa(limit)+" characters", nil)
+		c.Add(location, "must have at most "+strconv.Itoa(limit)+" characters", nil)
 	}
 }
 
-func (c *checker) country(s *string, location string) {
+// Country wants a country, in upper case, unless there is none.
+func (c *Checker) Country(s *string, location string) {
 	if s == nil {
 		return
 	}
 	*s = strings.ToUpper(strings.TrimSpace(*s))
 	if *s != "" && (len(*s) != 2 || strings.Trim(*s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-		c.add(location, "must be a country's two letters (ISO 3166), such as GB", fault.Echo(*s))
+		c.Add(location, "must be a country's two letters (ISO 3166), such as GB", fault.Echo(*s))
 	}
 }
 
-func (c *checker) number(v *float64, location string, high float64) {
-	if v != nil && (*v < 0 || *v > high) {
-		c.add(location, "must be between 0 and "+strconv.FormatFloat(high, 'f', -1, 64), *v)
+// Number wants one between 0 and high.
+func (c *Checker) Number(v *float64, location string, high float64) {
+	if v == nil || *v >= 0 && *v <= high {
+		return
 	}
+	var value any = *v
+	if math.IsNaN(*v) || math.IsInf(*v, 0) {
+		value = nil // JSON has no such numbers; a portal's file may
+	}
+	c.Add(location, "must be between 0 and "+strconv.FormatFloat(high, 'f', -1, 64), value)
 }
 
-func (c *checker) year(v *int, location string) {
+// Year wants one that boats are of; 0 is none.
+func (c *Checker) Year(v *int, location string) {
 	if v != nil && *v != 0 && (*v < 1800 || *v > 2200) {
-		c.add(location, "must be a year between 1800 and 2200", *v)
+		c.Add(location, "must be a year between 1800 and 2200", *v)
 	}
 }
 
-func (c checker) err() error {
+// Err is Invalid with every fault, nil without any.
+func (c Checker) Err() error {
 	if len(c) == 0 {
 		return nil
 	}

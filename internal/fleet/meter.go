@@ -79,12 +79,12 @@ func checkMeter(ctx context.Context, tx *db.Tx, m Meter, r Reading) error {
 // back: what contradicts another reading is refused with the one in the way.
 func (s *Service) AddReading(ctx context.Context, who account.Actor, id EquipmentID, r Reading) (e Equipment, err error) {
 	defer fault.Wrap(&err, "fleet.AddReading %s", id)
-	var c checker
-	if c.date(&r.ReadOn, "read_on"); r.ReadOn == "" {
-		c.add("read_on", "hours need the date on which they were read", nil)
+	var c Checker
+	if c.Date(&r.ReadOn, "read_on"); r.ReadOn == "" {
+		c.Add("read_on", "hours need the date on which they were read", nil)
 	}
-	c.number(&r.Hours, "hours", 1_000_000)
-	if err := c.err(); err != nil {
+	c.Number(&r.Hours, "hours", 1_000_000)
+	if err := c.Err(); err != nil {
 		return e, err
 	}
 	err = s.db.Transact(ctx, func(tx *db.Tx) error {

@@ -259,18 +259,18 @@ func (s *Service) unseal(c Connection) (x secret, err error) {
 func (s *Service) checkConnection(ctx context.Context, n *NewConnection) (x secret, err error) {
 	var c faults
 	c.word(string(n.Kind), "kind", string(OpenMarine), string(YachtWorld), string(BoatTrader), string(PartnerFeed))
-	c.text(&n.Name, "name", 100)
+	c.Text(&n.Name, "name", 100)
 	n.Office.check(&c)
 	n.URL = strings.TrimSpace(n.URL)
 	for at, text := range map[string]string{"url": n.URL, "api_key": n.APIKey, "user": n.User, "password": n.Password, "token": n.Token} {
 		if len(text) > 1000 {
-			c.add(at, "must have at most 1000 bytes", nil)
+			c.Add(at, "must have at most 1000 bytes", nil)
 		}
 	}
 	switch {
 	case n.Kind == OpenMarine:
 		if n.URL != "" || n.APIKey != "" || n.User != "" || n.Password != "" || n.Token != "" {
-			c.add("kind", "a feed has no address and no credentials of the portal: it gets an address that you give to the portal", nil)
+			c.Add("kind", "a feed has no address and no credentials of the portal: it gets an address that you give to the portal", nil)
 		}
 	case n.Kind.Read():
 		// The operator's key goes to the operator's address alone.
@@ -281,29 +281,29 @@ func (s *Service) checkConnection(ctx context.Context, n *NewConnection) (x secr
 		}
 		x = secret{Key: n.APIKey}
 		if x.Key == "" {
-			c.add("api_key", "give the broker's key; this server has none in its settings", nil)
+			c.Add("api_key", "give the broker's key; this server has none in its settings", nil)
 		}
 		s.checkURL(ctx, &c, n.URL)
 	case n.Kind == PartnerFeed:
 		x = secret{User: n.User, Password: n.Password, Token: n.Token}
 		if x.Token == "" && (x.User == "" || x.Password == "") {
-			c.add("token", "give a token, or a user and a password", nil)
+			c.Add("token", "give a token, or a user and a password", nil)
 		}
 		s.checkURL(ctx, &c, n.URL)
 	}
-	if len(c) > 0 {
-		return x, fault.Fields(c...)
+	if err := c.Err(); err != nil {
+		return x, err
 	}
 	return x, nil
 }
 
 func (s *Service) checkURL(ctx context.Context, c *faults, text string) {
 	if text == "" {
-		c.add("url", "say where the portal is, https://...", nil)
+		c.Add("url", "say where the portal is, https://...", nil)
 	} else if err := s.client.Check(ctx, text); err != nil {
-		c.add("url", fault.Message(err), nil)
+		c.Add("url", fault.Message(err), nil)
 	} else if u, err := url.Parse(text); err != nil || u.User != nil || u.RawQuery != "" {
-		c.add("url", "must have no user, password or query in it", nil)
+		c.Add("url", "must have no user, password or query in it", nil)
 	}
 }
 
@@ -324,7 +324,7 @@ func (o *Office) check(c *faults) {
 		{&o.Company, "company", 200},
 		{&o.Code, "code", 100},
 	} {
-		c.text(f.text, "office."+f.at, f.limit)
+		c.Text(f.text, "office."+f.at, f.limit)
 	}
 	c.email(&o.Email, "office.email")
 }
@@ -409,8 +409,8 @@ func (s *Service) patched(ctx context.Context, c Connection, p ConnectionPatch) 
 	var f faults
 	if p.Name != nil {
 		c.Name = *p.Name
-		if f.text(&c.Name, "name", 100); c.Name == "" {
-			f.add("name", "must not be empty", nil)
+		if f.Text(&c.Name, "name", 100); c.Name == "" {
+			f.Add("name", "must not be empty", nil)
 		}
 	}
 	if p.Office != nil {
@@ -420,8 +420,8 @@ func (s *Service) patched(ctx context.Context, c Connection, p ConnectionPatch) 
 	if p.Status != nil {
 		f.word(string(*p.Status), "status", string(Working), string(Stopped))
 	}
-	if len(f) > 0 {
-		return c, fault.Fields(f...)
+	if err := f.Err(); err != nil {
+		return c, err
 	}
 	x, err := s.unseal(c)
 	if err != nil {

@@ -8,10 +8,8 @@ import (
 	"net/mail"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/text/currency"
 
@@ -22,49 +20,24 @@ import (
 )
 
 // faults collects what is wrong with an input.
-type faults []fault.Field
-
-func (c *faults) add(location, message string, value any) {
-	*c = append(*c, fault.Field{Location: "body." + location, Message: message, Value: value})
-}
-
-func (c *faults) text(s *string, location string, limit int) {
-	if *s = strings.TrimSpace(db.Text(*s)); utf8.RuneCountInString(*s) > limit {
-		c.add(location, "must have at most "+strconv.Itoa(limit)+" characters", nil)
-	}
-}
-
-func (c *faults) number(v *float64, location string, high float64) {
-	if v != nil && !(*v >= 0 && *v <= high) { // so that NaN is refused too
-		c.add(location, "must be between 0 and "+strconv.FormatFloat(high, 'f', -1, 64), fmt.Sprint(*v))
-	}
-}
+type faults struct{ fleet.Checker }
 
 func (c *faults) count(v *int, location string) {
 	if v != nil && (*v < 0 || *v > 500) {
-		c.add(location, "must be between 0 and 500", *v)
+		c.Add(location, "must be between 0 and 500", *v)
 	}
 }
 
 func (c *faults) word(s, location string, words ...string) {
 	if !slices.Contains(words, s) {
-		c.add(location, "must be one of "+strings.Join(words, ", "), fault.Echo(s))
+		c.Add(location, "must be one of "+strings.Join(words, ", "), fault.Echo(s))
 	}
 }
 
 func (c *faults) email(s *string, location string) {
-	c.text(s, location, 254)
+	c.Text(s, location, 254)
 	if a, err := mail.ParseAddress(*s); *s != "" && (err != nil || a.Address != *s) {
-		c.add(location, "must be an e-mail address", fault.Echo(*s))
-	}
-}
-
-func (c *faults) date(d fleet.Date, location string) {
-	if d == "" {
-		return
-	}
-	if _, f := fleet.ParseDate(string(d), "body."+location); f != nil {
-		*c = append(*c, *f)
+		c.Add(location, "must be an e-mail address", fault.Echo(*s))
 	}
 }
 
@@ -86,20 +59,20 @@ func (in *Input) check() faults {
 	c.word(in.NewUsed, "new_used", "new", "used")
 	c.word(string(in.Tax), "tax", "", string(TaxPaid), string(TaxNotPaid), string(TaxNone), string(TaxOther))
 	if !languageForm.MatchString(in.Language) {
-		c.add("language", "must be a language's two letters (ISO 639-1), such as en", fault.Echo(in.Language))
+		c.Add("language", "must be a language's two letters (ISO 639-1), such as en", fault.Echo(in.Language))
 	}
 	in.checkPrice(&c)
 	in.checkPlace(&c)
 	in.checkTexts(&c)
 	in.Boat.check(&c)
-	c.date(in.SoldOn, "sold_on")
+	c.Date(&in.SoldOn, "sold_on")
 	for i := range in.Postings {
 		p := &in.Postings[i]
-		c.text(&p.Portal, fmt.Sprintf("postings[%d].portal", i), 200)
-		c.text(&p.Number, fmt.Sprintf("postings[%d].number", i), 200)
-		c.date(p.PostedOn, fmt.Sprintf("postings[%d].posted_on", i))
+		c.Text(&p.Portal, fmt.Sprintf("postings[%d].portal", i), 200)
+		c.Text(&p.Number, fmt.Sprintf("postings[%d].number", i), 200)
+		c.Date(&p.PostedOn, fmt.Sprintf("postings[%d].posted_on", i))
 		if p.Portal == "" {
-			c.add(fmt.Sprintf("postings[%d].portal", i), "must say where it was posted", nil)
+			c.Add(fmt.Sprintf("postings[%d].portal", i), "must say where it was posted", nil)
 		}
 	}
 	if in.Status.Public() {
@@ -110,15 +83,15 @@ func (in *Input) check() faults {
 
 func (in *Input) checkPrice(c *faults) {
 	if in.Price != nil && !(*in.Price > 0 && *in.Price <= mostPrice) { // so that NaN is refused too
-		c.add("price", "must be above 0 and at most 100000000000; for a price on request set price_hidden", fmt.Sprint(*in.Price))
+		c.Add("price", "must be above 0 and at most 100000000000; for a price on request set price_hidden", fmt.Sprint(*in.Price))
 	}
 	switch _, err := currency.ParseISO(in.Currency); {
 	case in.Price != nil && in.Currency == "":
-		c.add("currency", "a price needs its currency", nil)
+		c.Add("currency", "a price needs its currency", nil)
 	case in.Currency != "" && err != nil:
-		c.add("currency", "must be a currency's three letters (ISO 4217), such as EUR", fault.Echo(in.Currency))
+		c.Add("currency", "must be a currency's three letters (ISO 4217), such as EUR", fault.Echo(in.Currency))
 	case in.Price != nil && !exact(*in.Price, in.Currency):
-		c.add("price", fmt.Sprintf("%s has %d decimals", in.Currency, money.Digits(in.Currency)), fmt.Sprint(*in.Price))
+		c.Add("price", fmt.Sprintf("%s has %d decimals", in.Currency, money.Digits(in.Currency)), fmt.Sprint(*in.Price))
 	}
 }
 
@@ -131,14 +104,14 @@ func exact(price float64, currency string) bool {
 func (in *Input) checkPlace(c *faults) {
 	in.Place.Country = strings.ToUpper(strings.TrimSpace(in.Place.Country))
 	if in.Place.Country != "" && !countryForm.MatchString(in.Place.Country) {
-		c.add("place.country", "must be a country's two letters (ISO 3166), such as ES", fault.Echo(in.Place.Country))
+		c.Add("place.country", "must be a country's two letters (ISO 3166), such as ES", fault.Echo(in.Place.Country))
 	}
-	c.text(&in.Place.City, "place.city", 200)
-	c.text(&in.Place.Region, "place.region", 200)
-	c.text(&in.Broker.Company, "broker.company", 200)
-	c.text(&in.Broker.PartyID, "broker.party_id", 100)
-	c.text(&in.Broker.Rep, "broker.rep", 200)
-	c.text(&in.Broker.Phone, "broker.phone", 50)
+	c.Text(&in.Place.City, "place.city", 200)
+	c.Text(&in.Place.Region, "place.region", 200)
+	c.Text(&in.Broker.Company, "broker.company", 200)
+	c.Text(&in.Broker.PartyID, "broker.party_id", 100)
+	c.Text(&in.Broker.Rep, "broker.rep", 200)
+	c.Text(&in.Broker.Phone, "broker.phone", 50)
 	c.email(&in.Broker.Email, "broker.email")
 }
 
@@ -147,11 +120,11 @@ func (in *Input) checkTexts(c *faults) {
 	for i := range in.Descriptions {
 		t, at := &in.Descriptions[i], fmt.Sprintf("descriptions[%d]", i)
 		if !languageForm.MatchString(t.Language) || seen[t.Language] {
-			c.add(at+".language", "must be a language's two letters (ISO 639-1), once in the list", fault.Echo(t.Language))
+			c.Add(at+".language", "must be a language's two letters (ISO 639-1), once in the list", fault.Echo(t.Language))
 		}
 		seen[t.Language] = true
-		if c.text(&t.Text, at+".text", 20_000); t.Text == "" {
-			c.add(at+".text", "must not be empty", nil)
+		if c.Text(&t.Text, at+".text", 20_000); t.Text == "" {
+			c.Add(at+".text", "must not be empty", nil)
 		}
 	}
 	// The listing's own language comes first: portals with one text take that.
@@ -160,8 +133,8 @@ func (in *Input) checkTexts(c *faults) {
 	})
 	for i := range in.Sections {
 		x := &in.Sections[i]
-		c.text(&x.Title, fmt.Sprintf("sections[%d].title", i), 200)
-		c.text(&x.Text, fmt.Sprintf("sections[%d].text", i), 20_000)
+		c.Text(&x.Title, fmt.Sprintf("sections[%d].title", i), 200)
+		c.Text(&x.Text, fmt.Sprintf("sections[%d].text", i), 20_000)
 	}
 	if in.Descriptions == nil {
 		in.Descriptions = []Text{}
@@ -183,8 +156,8 @@ func b2i(b bool) int {
 
 func (x *Specification) check(c *faults) {
 	c.word(x.Category, "boat.category", "", "power", "sail")
-	c.text(&x.HullForm, "boat.hull_form", 200)
-	c.text(&x.Keel, "boat.keel", 200)
+	c.Text(&x.HullForm, "boat.hull_form", 200)
+	c.Text(&x.Keel, "boat.keel", 200)
 	for _, n := range []struct {
 		v    *float64
 		at   string
@@ -202,7 +175,7 @@ func (x *Specification) check(c *faults) {
 		{x.MaxKn, "max_kn", 200},
 		{x.RangeNM, "range_nm", 100_000},
 	} {
-		c.number(n.v, "boat."+n.at, n.high)
+		c.Number(n.v, "boat."+n.at, n.high)
 	}
 	c.count(x.Cabins, "boat.cabins")
 	c.count(x.Berths, "boat.berths")
@@ -212,13 +185,13 @@ func (x *Specification) check(c *faults) {
 // checkPublic demands what buyers and portals ask for first.
 func (in *Input) checkPublic(c *faults) {
 	if in.Price == nil && !in.PriceHidden {
-		c.add("price", "buyers are told a price, or that it is told on request (price_hidden)", nil)
+		c.Add("price", "buyers are told a price, or that it is told on request (price_hidden)", nil)
 	}
 	if in.Place.Country == "" {
-		c.add("place.country", "portals ask in which country the boat lies", nil)
+		c.Add("place.country", "portals ask in which country the boat lies", nil)
 	}
 	if len(in.Descriptions) == 0 {
-		c.add("descriptions", "portals ask for a description in one language at least", nil)
+		c.Add("descriptions", "portals ask for a description in one language at least", nil)
 	}
 }
 
@@ -226,10 +199,10 @@ func (in *Input) checkPublic(c *faults) {
 func checkOn(ctx context.Context, q db.Querier, b fleet.Boat, in Input) (c faults, err error) {
 	if in.Status.Public() {
 		if b.Make == "" {
-			c.add("status", "portals ask who made the boat: give make by PATCH /api/boats/"+string(b.ID), nil)
+			c.Add("status", "portals ask who made the boat: give make by PATCH /api/boats/"+string(b.ID), nil)
 		}
 		if b.Model == "" {
-			c.add("status", "portals ask for the boat's model: give model by PATCH /api/boats/"+string(b.ID), nil)
+			c.Add("status", "portals ask for the boat's model: give model by PATCH /api/boats/"+string(b.ID), nil)
 		}
 	}
 	engines, err := db.Collect(ctx, q, db.Scalar[fleet.EngineID], "SELECT id FROM engines WHERE boat_id = $1", b.ID)
@@ -240,11 +213,11 @@ func checkOn(ctx context.Context, q db.Querier, b fleet.Boat, in Input) (c fault
 	for i := range in.Engines {
 		e, at := &in.Engines[i], fmt.Sprintf("engines[%d]", i)
 		if !slices.Contains(engines, e.EngineID) || seen[string(e.EngineID)] {
-			c.add(at+".engine_id", "must be an engine of the boat, once in the list", fault.Echo(string(e.EngineID)))
+			c.Add(at+".engine_id", "must be an engine of the boat, once in the list", fault.Echo(string(e.EngineID)))
 		}
 		seen[string(e.EngineID)] = true
-		c.text(&e.Type, at+".type", 200)
-		c.text(&e.Drive, at+".drive", 200)
+		c.Text(&e.Type, at+".type", 200)
+		c.Text(&e.Drive, at+".drive", 200)
 	}
 	return c, checkPhotos(ctx, q, b, in, &c)
 }
@@ -262,12 +235,12 @@ func checkPhotos(ctx context.Context, q db.Querier, b fleet.Boat, in Input, c *f
 		n := slices.IndexFunc(all, func(x photo) bool { return x.id == p.PhotoID })
 		switch {
 		case n < 0 || seen[p.PhotoID]:
-			c.add(at+".photo_id", "must be a photo of the boat, once in the list", fault.Echo(p.PhotoID))
+			c.Add(at+".photo_id", "must be a photo of the boat, once in the list", fault.Echo(p.PhotoID))
 		case all[n].class != "open":
-			c.add(at+".photo_id", "is of the class "+all[n].class+" and not shown to buyers: make its document open first", p.PhotoID)
+			c.Add(at+".photo_id", "is of the class "+all[n].class+" and not shown to buyers: make its document open first", p.PhotoID)
 		}
 		seen[p.PhotoID] = true
-		c.text(&p.Caption, at+".caption", 300)
+		c.Text(&p.Caption, at+".caption", 300)
 	}
 	return nil
 }

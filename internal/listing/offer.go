@@ -290,13 +290,14 @@ func (s *Service) put(ctx context.Context, tx *db.Tx, who account.Actor, b fleet
 	if err := mayPublish(who, b, before.Status, in.Status); err != nil {
 		return l, err
 	}
-	faults := in.check()
+	found := in.check()
 	more, err := checkOn(ctx, tx, b, in)
 	if err != nil {
 		return l, err
 	}
-	if faults = append(faults, more...); len(faults) > 0 {
-		return l, fault.Fields(faults...)
+	found.Checker = append(found.Checker, more.Checker...)
+	if err := found.Err(); err != nil {
+		return l, err
 	}
 	l = before
 	if fresh {

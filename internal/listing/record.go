@@ -70,8 +70,8 @@ func checkRow(r *record.Row) error {
 	if in.Status.Public() {
 		in.Status = Draft // nobody is told of a boat because a file was read
 	}
-	if all := in.check(); len(all) > 0 {
-		return fault.Fields(all...)
+	if err := in.check().Err(); err != nil {
+		return err
 	}
 	r.Set("status", string(in.Status))
 	r.Set("ref", newRef())

@@ -173,7 +173,7 @@ func (x *Claim) check() error {
 		{&x.Remedy, "remedy", 5000},
 		{&x.RefusalReason, "refusal_reason", 5000},
 	} {
-		c.text(t.text, t.location, t.limit)
+		c.Text(t.text, t.location, t.limit)
 	}
 	for _, d := range []struct {
 		date     **fleet.Date
@@ -205,7 +205,7 @@ func (x *Claim) check() error {
 		c.add("country", "must be two capital letters (ISO 3166), such as IT")
 	}
 	x.checkFigures(&c)
-	return c.err()
+	return c.Err()
 }
 
 func (x *Claim) checkFigures(c *checker) {
@@ -302,8 +302,8 @@ func (s *Service) CreateClaim(ctx context.Context, who account.Actor, id ID, in 
 			return fault.Fields(fault.Field{Location: "body.state", Message: "a claim begins as a draft: record it, then change its state"})
 		}
 		first, c := in.step(Draft, Today(tx.Now(), w.timeZone))
-		if c.err() != nil {
-			return c.err()
+		if c.Err() != nil {
+			return c.Err()
 		}
 		claim := ClaimID(db.NewID())
 		_, err = tx.Exec(ctx, "INSERT INTO warranty_claims (id, org_id, warranty_id, state, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)",
@@ -414,7 +414,7 @@ func (in ClaimInput) step(to ClaimState, today fleet.Date) (step ClaimStep, c ch
 		c.add("state_on", "%s has not come yet", step.On)
 	}
 	set(&step.Note, in.Note)
-	c.text(&step.Note, "note", 2000)
+	c.Text(&step.Note, "note", 2000)
 	return step, c
 }
 
@@ -435,8 +435,8 @@ func (s *Service) advance(ctx context.Context, tx *db.Tx, who account.Actor, w W
 	if step.On < last {
 		c.add("state_on", "is before %s, when it became %s", last, x.State)
 	}
-	if c.err() != nil {
-		return c.err()
+	if c.Err() != nil {
+		return c.Err()
 	}
 	if _, err := tx.Exec(ctx, "UPDATE warranty_claims SET state = $1 WHERE id = $2", to, x.ID); err != nil {
 		return err

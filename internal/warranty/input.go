@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"navidocs/internal/db"
-	"navidocs/internal/fault"
 	"navidocs/internal/fleet"
 )
 
@@ -144,23 +142,16 @@ func setPtr[T any](dst **T, src *T) {
 }
 
 // checker collects what is wrong with an input.
-type checker []fault.Field
+type checker struct{ fleet.Checker }
 
 func (c *checker) add(location, format string, args ...any) {
-	*c = append(*c, fault.Field{Location: "body." + location, Message: fmt.Sprintf(format, args...)})
-}
-
-func (c *checker) text(text *string, location string, limit int) {
-	*text = strings.TrimSpace(db.Text(*text))
-	if utf8.RuneCountInString(*text) > limit {
-		c.add(location, "must have at most %d characters", limit)
-	}
+	c.Add(location, fmt.Sprintf(format, args...), nil)
 }
 
 func (c *checker) date(d fleet.Date, location string) bool {
 	_, f := fleet.ParseDate(string(d), "body."+location)
 	if f != nil {
-		*c = append(*c, *f)
+		c.Checker = append(c.Checker, *f)
 	}
 	return f == nil
 }
@@ -173,13 +164,6 @@ func (c *checker) optionalDate(d **fleet.Date, location string) {
 	if *d != nil {
 		c.date(**d, location)
 	}
-}
-
-func (c checker) err() error {
-	if len(c) == 0 {
-		return nil
-	}
-	return fault.Fields(c...)
 }
 
 // orNone takes a zero for no value.
@@ -205,7 +189,7 @@ func (in *Input) check() error {
 		{&in.RegistrationNumber, "registration_number", 200},
 		{&in.ClaimInstructions, "claim_instructions", 5000},
 	} {
-		c.text(t.text, t.location, t.limit)
+		c.Text(t.text, t.location, t.limit)
 	}
 	if in.BoatID == "" {
 		c.add("boat_id", "name the boat")
@@ -219,7 +203,7 @@ func (in *Input) check() error {
 	in.checkLines(&c)
 	in.checkMoney(&c)
 	in.checkState(&c)
-	return c.err()
+	return c.Err()
 }
 
 func (in *Input) checkTime(c *checker) {
@@ -262,7 +246,7 @@ func (in *Input) checkLines(c *checker) {
 	for i := range in.Lines {
 		l := &in.Lines[i]
 		at := fmt.Sprintf("coverage_lines[%d].", i)
-		c.text(&l.Coverage, at+"coverage", 100)
+		c.Text(&l.Coverage, at+"coverage", 100)
 		if l.Coverage == "" {
 			c.add(at+"coverage", "must have 1 to 100 characters, such as structure, parts, labour or paint")
 		}
@@ -310,7 +294,7 @@ func (in *Input) checkMoney(c *checker) {
 }
 
 func (in *Input) checkState(c *checker) {
-	c.text(&in.voidReason, "void_reason", 2000)
+	c.Text(&in.voidReason, "void_reason", 2000)
 	switch {
 	case in.state != string(Active) && in.state != string(Claimed) && in.state != string(Void):
 		c.add("status", "must be active, claimed or void: an end is computed, and DELETE deletes")

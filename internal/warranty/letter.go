@@ -56,15 +56,15 @@ func (in *LetterInput) check() error {
 	if in.On != "" {
 		c.date(in.On, "on")
 	}
-	c.text(&in.Subject, "subject", 300)
-	c.text(&in.Text, "text", 20_000)
+	c.Text(&in.Subject, "subject", 300)
+	c.Text(&in.Text, "text", 20_000)
 	if !hashForm.MatchString(in.PackageSHA256) {
 		c.add("package_sha256", "must be 64 hexadecimal digits")
 	}
 	if in.Subject == "" && in.Text == "" && in.DocumentID == "" && in.PackageSHA256 == "" {
 		c.add("text", "say what was written or said: give subject, text, document_id or package_sha256")
 	}
-	return c.err()
+	return c.Err()
 }
 
 // letters reads the log of a claim, oldest first.

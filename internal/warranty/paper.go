@@ -56,8 +56,8 @@ func (l *Link) check() error {
 	if !slices.Contains(Purposes(), l.Purpose) {
 		c.add("purpose", "%q is none of %v", l.Purpose, Purposes())
 	}
-	c.text(&l.Caption, "caption", 300)
-	return c.err()
+	c.Text(&l.Caption, "caption", 300)
+	return c.Err()
 }
 
 // folder is where links are kept: those of a warranty, or those of a claim.
