@@ -112,7 +112,7 @@ func (a *App) smoke(ctx context.Context, c config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, child.Close()) }()
-	if err := account.ForgetProbe(ctx, child.DB); err != nil {
+	if err := errors.Join(account.ForgetProbe(ctx, child.DB), job.Abandon(ctx, child.DB)); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "navidocs-") // short: a socket's path has 107 bytes
@@ -174,5 +174,5 @@ func (a *App) pending(ctx context.Context) (waiting, changed []string, err error
 // settle changes what is restored so that nobody is told twice, and nobody who
 // was erased is back.
 func (a *App) settle(ctx context.Context, d *db.DB) error {
-	return errors.Join(warranty.PassMissed(ctx, d), sale.PassMissed(ctx, d), notify.SettleRestored(ctx, d), a.eraseAgain(ctx, d), account.ForgetProbe(ctx, d))
+	return errors.Join(warranty.PassMissed(ctx, d), sale.PassMissed(ctx, d), notify.SettleRestored(ctx, d), a.eraseAgain(ctx, d), account.ForgetProbe(ctx, d), job.Abandon(ctx, d))
 }

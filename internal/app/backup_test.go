@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
@@ -34,6 +36,38 @@ func TestADrillStartsAServerOnTheRestoredCopy(t *testing.T) {
 		}
 		if n := count(t, s.App, "users"); n != users {
 			t.Error("the drill wrote to the installation itself", n)
+		}
+	})
+}
+
+// A backup that was made while the server tried itself holds the trial and a job of
+// it that ran: on the copy nobody works on that.
+func TestADrillOfABackupThatWasMadeInATrial(t *testing.T) {
+	t.Parallel()
+	apptest.Each(t, apptest.Options{NoWorker: true}, func(t *testing.T, s *apptest.Server) {
+		t.Helper()
+		if _, err := s.RecoveryKey(); err != nil {
+			t.Fatal(err)
+		}
+		if status := ask(t, s.URL, probeToken(t, s), "POST", "/api/boats", `{"name":"Nemo"}`); status != http.StatusCreated {
+			t.Fatal(status)
+		}
+		err := s.DB.Transact(t.Context(), func(tx *db.Tx) error {
+			n, err := tx.Exec(t.Context(), "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = CURRENT_TIMESTAMP WHERE kind = 'event.dispatch'")
+			if err == nil && n == 0 {
+				err = errors.New("no job of the trial")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.Backups.Create(t.Context(), backup.CreateOptions{Reason: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Backups.Drill(t.Context(), e.ID); err != nil || len(r.Damages) > 0 {
+			t.Error(r, err)
 		}
 	})
 }

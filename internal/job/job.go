@@ -411,10 +411,7 @@ func (q *Queue) stop(ctx context.Context, client runner) error {
 // sweep gives back at once what a killed process held: on SQLite no other
 // process can be working while we hold the lock.
 func (q *Queue) sweep(ctx context.Context) error {
-	for _, text := range []string{
-		"UPDATE river_job SET state = 'available' WHERE state = 'running'",
-		"DELETE FROM river_leader",
-	} {
+	for _, text := range []string{abandon, "DELETE FROM river_leader"} {
 		if _, err := q.db.JobConn().ExecContext(ctx, text); err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}

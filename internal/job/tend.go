@@ -45,6 +45,18 @@ func (q *Queue) tellAgain(ctx context.Context, told *bool) (*bool, error) {
 	return &paused, nil
 }
 
+// Abandon makes available what ran in the database that d was copied from: on the copy
+// nobody works on it, and for minutes it would count as running.
+func Abandon(ctx context.Context, d *db.DB) (err error) {
+	defer fault.Wrap(&err, "job.Abandon")
+	return d.Transact(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, abandon)
+		return err
+	})
+}
+
+const abandon = "UPDATE river_job SET state = 'available' WHERE state = 'running'"
+
 // rescued is what River's rescuer writes into a job that it takes from a worker.
 const rescued = "Stuck job rescued by JobRescuer"
 
