@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -206,7 +207,7 @@ func chosen(ctx context.Context, s *backup.Service, given []string, all bool) (i
 // reports examines backups one after the other and fails when any is damaged.
 func (b *backups) reports(ids []string, examine func(id string) (backup.Report, error)) error {
 	found := []backup.Report{}
-	damaged := 0
+	damaged, first := 0, ""
 	for _, id := range ids {
 		r, err := examine(id)
 		if err != nil {
@@ -214,6 +215,7 @@ func (b *backups) reports(ids []string, examine func(id string) (backup.Report, 
 		}
 		if found = append(found, r); len(r.Damages) > 0 {
 			damaged++
+			first = cmp.Or(first, r.Damages[0].Check+": "+r.Damages[0].Text)
 		}
 		if !b.json {
 			b.printReport(r)
@@ -225,7 +227,7 @@ func (b *backups) reports(ids []string, examine func(id string) (backup.Report, 
 		}
 	}
 	if damaged > 0 {
-		return fmt.Errorf("%d of %d backups are damaged: make a new one with navidocs backup create", damaged, len(ids))
+		return fmt.Errorf("%d of %d backups are damaged (%s): make a new one with navidocs backup create", damaged, len(ids), first)
 	}
 	return nil
 }
