@@ -71,6 +71,17 @@ func (a *tally) count() int {
 	return a.asked
 }
 
+// allAnswered demands that no request failed, and counts them.
+func allAnswered(t *testing.T, tallies map[string]*tally) (asked int) {
+	t.Helper()
+	for kind, a := range tallies {
+		if asked += a.asked; a.failures > 0 {
+			t.Errorf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
+		}
+	}
+	return asked
+}
+
 // crowd are clients that ask again and again, each until it is told to stop.
 type crowd struct {
 	t    testing.TB

@@ -329,13 +329,7 @@ func TestReleasesUnderLoad(t *testing.T) {
 	busy(t, tallies)
 	c.leave()
 	near.leave()
-	asked := 0
-	for kind, a := range tallies {
-		if asked += a.asked; a.failures > 0 {
-			t.Errorf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
-		}
-	}
-	if !t.Failed() {
+	if asked := allAnswered(t, tallies); !t.Failed() {
 		t.Logf("PROVED: 3 releases, one taken back (in %s), and a restart under load: 0 of %d requests failed", slowest.Round(time.Millisecond), asked)
 	}
 }
@@ -368,11 +362,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	must(t)(k.Restart(t.Context()))
 	busy(t, tallies)
 	c.leave()
-	for kind, a := range tallies {
-		if a.failures > 0 {
-			t.Errorf("%s: %d of %d failed: %v", kind, a.failures, a.asked, a.failed)
-		}
-	}
+	allAnswered(t, tallies)
 	must(t)(k.Stop(t.Context()))
 	if err := <-k.ended; err != nil {
 		t.Error("a keeper that was stopped:", err)
