@@ -51,6 +51,8 @@ check: ## check the form: format, vet, lint, imports, modules, figures
 	@# What only another build has does not rot.
 	go vet -tags otel ./internal/telemetry ./internal/app
 	go test -count=1 -tags otel -run 'Trace' ./internal/telemetry ./internal/app
+	CGO_ENABLED=0 GOOS=darwin go build ./cmd/... ./internal/...
+	CGO_ENABLED=0 GOOS=windows go build ./cmd/... ./internal/...
 	@# A cache of this checkout alone: shared ones name the files of other checkouts.
 	GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(tool) golangci-lint run --allow-parallel-runners
 	go test -count=1 -short ./internal ./doc

@@ -75,7 +75,7 @@ func (n *node) start(ctx context.Context, environ []string, writing bool) error 
 	n.gone, n.works, n.ended = false, make(chan struct{}), make(chan struct{})
 	n.cmd = exec.CommandContext(context.WithoutCancel(ctx), n.program, "--home", n.home, "selftest", "node", "--from", strconv.Itoa(from))
 	n.cmd.Env, n.cmd.Stderr = environ, &n.words
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nobody is left behind
+	tied(n.cmd)
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
 		return err
