@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,12 +100,21 @@ func (c *crowd) come(n int, transport func() *http.Transport) *tally {
 			tr := transport()
 			defer tr.CloseIdleConnections()
 			for !c.stop.Load() {
-				a.add(ask(c.t.Context(), tr, c.url))
+				if err := ask(c.t.Context(), tr, c.url); !unsent(err) {
+					a.add(err)
+				}
 				time.Sleep(rand.N(30 * time.Millisecond)) // idle, as people are
 			}
 		})
 	}
 	return a
+}
+
+// unsent says whether nothing of a request has left: its connection was given up in
+// the moment in which the transport chose it. net/http asks again by itself, but for a
+// body that it cannot make again (POST it repeats in no other case).
+func unsent(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "cannot rewind body after connection loss")
 }
 
 func (c *crowd) leave() {
