@@ -56,6 +56,9 @@ func (c *conns) attach(base context.Context, s *http.Server) {
 		}
 		c.moved(nc, to)
 	}
+	if s.TLSConfig == nil {
+		return
+	}
 	h := newH2(base, s)
 	s.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 		"h2": func(_ *http.Server, tc *tls.Conn, _ http.Handler) { c.second(h, tc) },
@@ -106,12 +109,9 @@ func (c *conns) second(h *h2, tc *tls.Conn) {
 	c.mu.Lock()
 	k := c.open[tc]
 	f := newFramed(k.ctx, tc)
+	f.leaving = c.draining.Load()
 	k.two.Store(f)
-	leave := c.draining.Load()
 	c.mu.Unlock()
-	if leave {
-		f.leaving = true
-	}
 	h.serve(f)
 }
 

@@ -37,6 +37,18 @@ func (p *process) second(t *testing.T) *second {
 	return s
 }
 
+// askedToLeave is a process that drains, with a client that has asked on its first
+// stream and then read the GOAWAY that refuses nothing.
+func askedToLeave(t *testing.T) (*process, *second) {
+	t.Helper()
+	p := begin(t, echo, func(p *process) { p.Server = secured(echo) })
+	c := p.second(t)
+	c.answered(1)
+	p.stop()
+	c.wants("GOAWAY 2147483647")
+	return p, c
+}
+
 // answered asks on a stream and demands the answer.
 func (s *second) answered(stream uint32) {
 	s.t.Helper()

@@ -18,7 +18,8 @@ type Process struct {
 	// may hold the same socket: what this one does not take, they do.
 	Listener net.Listener
 	// Server answers, over TLS when it has a TLSConfig. Its hooks (Handler,
-	// ConnState, ConnContext) are kept, its BaseContext is replaced.
+	// ConnState, ConnContext) are kept, its BaseContext and, with TLS, its
+	// TLSNextProto are replaced.
 	Server *http.Server
 	// Ready is told whether new requests are welcome; may be nil.
 	Ready func(bool)
@@ -60,7 +61,8 @@ func (l Limits) orDefault() Limits {
 // error is what made a part fail; that a client had to be cut off is none, and
 // is logged.
 //
-// The drain: from now on every answer ends its connection -> stop accepting, who
+// The drain: from now on every answer ends its connection, or its client is asked
+// to leave it (HTTP/2) -> stop accepting, who
 // waits in the kernel's queue being let in -> not ready -> streams end -> wait
 // until no connection is open -> shut down, cut off what is left -> close. Work
 // stops at the same time, so that a stop takes no longer than the longer of the
