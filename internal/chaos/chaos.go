@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	random "math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -32,6 +33,8 @@ import (
 type Options struct {
 	// Program is the path of the binary whose `selftest node` is killed.
 	Program string
+	// Tie has a process end with the one that starts it, so that nobody is left behind.
+	Tie func(*exec.Cmd)
 	// Database is the address of a PostgreSQL server, on which a database of
 	// another name is made and removed; "" means SQLite in a temporary folder.
 	Database string
@@ -147,7 +150,7 @@ func (h *harness) setUp(ctx context.Context) (err error) {
 }
 
 func (h *harness) newNode(name string) *node {
-	return &node{program: h.Program, home: filepath.Join(h.dir, name), said: &h.said}
+	return &node{program: h.Program, tie: h.Tie, home: filepath.Join(h.dir, name), said: &h.said}
 }
 
 // scratch makes a PostgreSQL database beside the one of the address.

@@ -53,6 +53,7 @@ func (s *said) hear(line string) error {
 // node is a process that is started and killed again and again.
 type node struct {
 	program string
+	tie     func(*exec.Cmd)
 	home    string
 	said    *said
 
@@ -75,7 +76,7 @@ func (n *node) start(ctx context.Context, environ []string, writing bool) error 
 	n.gone, n.works, n.ended = false, make(chan struct{}), make(chan struct{})
 	n.cmd = exec.CommandContext(context.WithoutCancel(ctx), n.program, "--home", n.home, "selftest", "node", "--from", strconv.Itoa(from))
 	n.cmd.Env, n.cmd.Stderr = environ, &n.words
-	tied(n.cmd)
+	n.tie(n.cmd)
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
 		return err

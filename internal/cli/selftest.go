@@ -17,7 +17,7 @@ import (
 
 func (c *cli) selftest() *cobra.Command {
 	var tried bool
-	o := chaos.Options{}
+	o := chaos.Options{Tie: tie}
 	cmd := &cobra.Command{
 		Use: "selftest --chaos", Short: "Try on this machine what NaviDocs promises of a crash", Args: args(cobra.NoArgs),
 		Long: `Try on this machine what NaviDocs promises of a crash: kill servers at random
