@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	_ "embed"
 	"encoding/base64"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 //go:embed common_passwords.txt
@@ -54,7 +54,7 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, time,
 
 // hash makes the PHC string of a password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	salt := randomBytes(16)
+	salt := vault.Random(16)
 	key, err := h.derive(ctx, password, salt, h.cost.Time, h.cost.Memory, argonLanes, argonKey)
 	if err != nil {
 		return "", err
@@ -103,10 +103,4 @@ func checkPassword(password, email string) *fault.Field {
 		return &fault.Field{Location: "body.password", Message: "must differ from the e-mail address"}
 	}
 	return nil
-}
-
-func randomBytes(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b) // since Go 1.24 it never returns an error
-	return b
 }

@@ -70,7 +70,7 @@ func (s *Service) BeginTOTP(ctx context.Context, who Actor, password string) (ou
 	if _, err := s.confirmPassword(ctx, who, password, "body.password"); err != nil {
 		return out, err
 	}
-	key := randomBytes(totpKey)
+	key := vault.Random(totpKey)
 	sealed, err := s.config.Keys.Seal(totpPurpose, key)
 	if err != nil {
 		return out, err
@@ -306,7 +306,7 @@ func newRecoveryCodes(ctx context.Context, tx *db.Tx, user UserID) ([]string, er
 	}
 	codes := make([]string, recoveryCodes)
 	for i := range codes {
-		text := strings.ToLower(base32Text(randomBytes(recoveryBytes)))
+		text := strings.ToLower(base32Text(vault.Random(recoveryBytes)))
 		codes[i] = strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-")
 		_, err := tx.Exec(ctx, "INSERT INTO recovery_codes (user_id, hash, created_at) VALUES ($1, $2, $3)", user, vault.Hash(text), db.Micros(tx.Now()))
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"navidocs/internal/config"
 	"navidocs/internal/db"
 	"navidocs/internal/fault"
+	"navidocs/internal/vault"
 )
 
 // signingFile is the key that signs sessions, where the settings give none.
@@ -61,11 +62,7 @@ func earlierKeys(c config.Config, present []byte) (earlier [][]byte, err error) 
 }
 
 // newKey makes a key as it stands in its file.
-func newKey() []byte {
-	b := make([]byte, 32)
-	rand.Read(b) // since Go 1.24 it never returns an error
-	return []byte(hex.EncodeToString(b))
-}
+func newKey() []byte { return []byte(hex.EncodeToString(vault.Random(32))) }
 
 // kept reads a small file, or makes it; two processes that start at once agree.
 func kept(path string, make func() string) (string, error) {

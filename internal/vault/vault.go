@@ -33,7 +33,7 @@ func (k Keys) Seal(purpose string, plain []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	nonce := random(box.NonceSize())
+	nonce := Random(box.NonceSize())
 	return k.ID() + "." + base64.RawStdEncoding.EncodeToString(box.Seal(nonce, nonce, plain, []byte(purpose))), nil
 }
 
@@ -117,7 +117,7 @@ func box(master []byte, purpose string) (cipher.AEAD, error) {
 // Token makes a secret of 256 random bits behind a prefix, to be shown once, and the
 // hash to store.
 func Token(prefix string) (token, hash string) {
-	token = prefix + base64.RawURLEncoding.EncodeToString(random(32))
+	token = prefix + base64.RawURLEncoding.EncodeToString(Random(32))
 	return token, Hash(token)
 }
 
@@ -127,7 +127,8 @@ func Hash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func random(n int) []byte {
+// Random makes n random bytes.
+func Random(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b) // it never fails: the runtime ends the process instead
 	return b

@@ -2,12 +2,13 @@ package webhook
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
+
+	"navidocs/internal/vault"
 )
 
 // secretPrefix marks a symmetric secret as the specification writes it.
@@ -17,11 +18,7 @@ const secretPrefix = "whsec_"
 const secretBytes = 32
 
 // newKey makes a signing key.
-func newKey() []byte {
-	key := make([]byte, secretBytes)
-	rand.Read(key) // never fails: the runtime ends the process instead
-	return key
-}
+func newKey() []byte { return vault.Random(secretBytes) }
 
 // secretText is a key as its receiver is told it.
 func secretText(key []byte) string {
